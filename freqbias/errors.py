@@ -1,0 +1,24 @@
+"""Exceptions of the package: a user's mistake and a numerical failure are different things."""
+
+
+class FreqbiasError(Exception):
+    """Base of every exception that freqbias raises on purpose; its text is one line for the user."""
+
+
+class InputError(FreqbiasError):
+    """A mistake in the input. The text names the file, the key, the value given and what is allowed.
+
+    The command line prints it alone and ends with status 2.
+    """
+
+
+class NumericalError(FreqbiasError):
+    """A computation failed or its result cannot be trusted. The text says what to try next."""
+
+
+class ConvergenceError(NumericalError):
+    """An iteration ended before it reached the requested tolerance."""
+
+
+class DivergenceError(NumericalError):
+    """Training or an evolution left the finite numbers or grew where it must not."""

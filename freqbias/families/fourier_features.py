@@ -1,0 +1,25 @@
+"""Two-layer networks of Fourier features: f(x) = sum_j s_j (a_j cos(w_j.x) + b_j sin(w_j.x)), both layers trained."""
+
+import numpy as np
+
+from freqbias.families.family import Family
+from freqbias.settings import NetworkSettings
+
+
+class FourierFeatures(Family):
+    """c = (2 pi)^d p_s and D = r sigma^2 c (arXiv:2405.14957; THEORY section 2)."""
+
+    def __init__(self, network: NetworkSettings):
+        self.law = network.law
+        #: r sigma^2: how fast frequencies move, in units of how fast amplitudes are learned.
+        self.mobility = network.frequency_rate_ratio * network.amplitude_std**2
+
+    def damping(self, frequencies: np.ndarray) -> np.ndarray:
+        return (2 * np.pi) ** frequencies.shape[1] * self.law.symmetric_density(frequencies)
+
+    def diffusion(self, frequencies: np.ndarray) -> np.ndarray:
+        return self.mobility * self.damping(frequencies)
+
+    def kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """(1 + r sigma^2 x.y) phi(x - y)."""
+        return (1 + self.mobility * (x * y).sum(axis=1)) * self.law.characteristic(x - y)

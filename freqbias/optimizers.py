@@ -1,0 +1,123 @@
+"""Linear optimizers as functions of the operator (THEORY section 3).
+
+In the infinite-width limit a linear optimizer multiplies the mode of decay rate lambda by a response that is known
+in closed form. The PDE and the kernel flow both apply these responses, the one to finite elements, the other to
+samples. A new optimizer is one new class here, named in ``optimizer_for``, and its update in ``nn/training.py``.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.settings import TrainingSettings
+
+
+class LinearOptimizer(ABC):
+    """Response of a mode to training, as a function of its decay rate and of the learning time."""
+
+    @abstractmethod
+    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Factors (T, n) on modes with decay rates ``rates`` (n,) at learning times ``times`` (T,)."""
+
+    def output_times(self, wanted: np.ndarray) -> np.ndarray:
+        """The times, among those that the optimizer visits, nearest to ``wanted``."""
+        return wanted
+
+    def largest_stable_rate(self) -> float:
+        """Modes that decay faster than this grow instead, in units of 1/learning time."""
+        return np.inf
+
+
+class GradientFlow(LinearOptimizer):
+    """theta' = -grad L: exp(-lambda t)."""
+
+    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.exp(-np.outer(times, rates))
+
+
+class DiscreteOptimizer(LinearOptimizer):
+    """An optimizer that takes steps of size ``learning_rate``; learning time = learning rate * steps."""
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+
+    def steps(self, times: np.ndarray) -> np.ndarray:
+        """Number of steps taken at each of ``times``: whole numbers."""
+        return np.rint(np.asarray(times) / self.learning_rate).astype(np.int64)
+
+    def output_times(self, wanted: np.ndarray) -> np.ndarray:
+        return np.unique(self.steps(wanted)) * self.learning_rate
+
+
+class GradientDescent(DiscreteOptimizer):
+    """theta <- theta - eta grad L: (1 - eta lambda)^k, exact at any learning rate."""
+
+    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return (1 - self.learning_rate * rates) ** self.steps(times)[:, None]
+
+    def largest_stable_rate(self) -> float:
+        return 2 / self.learning_rate
+
+
+class Momentum(DiscreteOptimizer):
+    """Heavy ball as PyTorch writes it: s <- mu s + g, theta <- theta - eta s."""
+
+    def __init__(self, learning_rate: float, momentum: float):
+        super().__init__(learning_rate)
+        self.momentum = momentum
+
+    def _step_matrix(self, rates: np.ndarray) -> np.ndarray:
+        """One step on (y, s), (n, 2, 2)."""
+        eta, mu, one = self.learning_rate, self.momentum, np.ones_like(rates)
+        return np.array([[1 - eta * rates, -eta * mu * one], [rates, mu * one]]).transpose(2, 0, 1)
+
+    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """The (y, y) entry of the k-th power of the step matrix: s = 0 at the start."""
+        step = self._step_matrix(np.asarray(rates, dtype=float))
+        return np.stack([np.linalg.matrix_power(step, k)[:, 0, 0] for k in self.steps(times)])
+
+    def largest_stable_rate(self) -> float:
+        return 2 * (1 + self.momentum) / self.learning_rate
+
+
+class Nesterov(Momentum):
+    """Nesterov as PyTorch writes it: s <- mu s + g, theta <- theta - eta (g + mu s)."""
+
+    def _step_matrix(self, rates: np.ndarray) -> np.ndarray:
+        eta, mu, one = self.learning_rate, self.momentum, np.ones_like(rates)
+        return np.array([[1 - eta * (1 + mu) * rates, -eta * mu**2 * one], [rates, mu * one]]).transpose(
+            2, 0, 1
+        )
+
+    def largest_stable_rate(self) -> float:
+        mu = self.momentum
+        return 2 * (1 + mu) / (1 + 2 * mu) / self.learning_rate
+
+
+def optimizer_for(training: TrainingSettings) -> LinearOptimizer | None:
+    """The linear optimizer that a problem names, or None if it is not linear (Adam): then no PDE predicts it."""
+    match training.optimizer:
+        case "gradient-flow":
+            return GradientFlow()
+        case "gradient-descent":
+            return GradientDescent(training.learning_rate)
+        case "momentum":
+            return Momentum(training.learning_rate, training.momentum)
+        case "nesterov":
+            return Nesterov(training.learning_rate, training.momentum)
+    return None
+
+
+def output_times(training: TrainingSettings) -> np.ndarray:
+    """0 and the log-spaced output times; a discrete optimizer gets the nearest multiples of its learning rate."""
+    times = training.times
+    wanted = np.concatenate([[0.0], np.geomspace(times.first, times.last, times.count)])
+    if training.optimizer == "gradient-flow":
+        return wanted
+    visited = DiscreteOptimizer(training.learning_rate).output_times(wanted)
+    if len(visited) < 2:
+        raise InputError(
+            f"training.times.last = {times.last} must be at least training.learning_rate = {training.learning_rate}"
+        )
+    return visited

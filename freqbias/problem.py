@@ -1,0 +1,324 @@
+"""A problem: network, target, data, training and mesh, with everything that follows from them."""
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from pydantic import ValidationError
+
+from freqbias import optimizers
+from freqbias.errors import InputError
+from freqbias.families import FAMILIES, Family
+from freqbias.initialization import Neurons, initialize
+from freqbias.laws.product import grid_points
+from freqbias.meshes import BoxMesh, band, box_mesh, default_cells, mesh_error
+from freqbias.meshes.resolution import REFUSED_ERROR
+from freqbias.settings import ProblemSettings
+from freqbias.settings_errors import describe
+from freqbias.targets import ExpressionTarget, Target, read_target, taper
+from freqbias.transforms import error_spectrum
+
+#: The default cutoff leaves out at most this part of the norm of the initial error …
+_BAND_TAIL = 1e-4
+#: … and has this much room, since the spectrum widens while the error shrinks.
+_BAND_ROOM = 1.25
+#: Points of the even grid, per axis, on which the band of the initial error is measured (1D, 2D, 3D).
+_BAND_GRID = (4096, 256, 64)
+
+
+class FunctionTarget:
+    """A Python callable as a target."""
+
+    grid_shape = None
+    points = None
+
+    def __init__(self, function: Callable[[np.ndarray], np.ndarray]):
+        self._function = function
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        values = np.asarray(self._function(x), dtype=float)
+        if values.shape != (len(x),):
+            raise InputError(
+                f"target: the function returned the shape {values.shape} for {len(x)} points (n, d)"
+            )
+        return values
+
+
+class Problem:
+    """One setting to predict and to train; read-only. Frequencies in radians per unit of x.
+
+    Make one with ``Problem.from_file`` or ``Problem.create``; everything derived is computed once, on first use,
+    and raises InputError naming the key when the problem does not allow it.
+    """
+
+    def __init__(self, settings: ProblemSettings, target: Callable | None = None, source: str = "problem"):
+        self.settings = settings
+        self.source = source
+        self._function = target
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike) -> "Problem":
+        """Read a TOML problem file. Raises InputError with one line naming file, key, value and what is allowed."""
+        path = Path(path)
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: is not a text file in UTF-8") from error
+        return cls.from_toml(text, directory=path.parent, source=str(path))
+
+    @classmethod
+    def from_toml(
+        cls, text: str, directory: str | os.PathLike = ".", source: str = "problem", check_files: bool = True
+    ) -> "Problem":
+        """A problem from TOML text; files in it are relative to ``directory``."""
+        try:
+            data = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise InputError(f"{source}: is not TOML: {error}") from error
+        return cls.create(data, directory=directory, source=source, check_files=check_files)
+
+    @classmethod
+    def create(
+        cls,
+        data: dict[str, Any],
+        target: Callable[[np.ndarray], np.ndarray] | None = None,
+        directory: str | os.PathLike = ".",
+        source: str = "problem",
+        check_files: bool = True,
+    ) -> "Problem":
+        """A problem from the content of a problem file as a dictionary.
+
+        ``target``: a callable that maps points (n, d) to values (n,); the dictionary's ``target`` table may then
+        hold only ``taper`` and ``standardize``. Raises InputError as ``from_file`` does.
+        """
+        if target is not None:
+            name = getattr(target, "__qualname__", type(target).__qualname__)
+            data = {**data, "target": {**data.get("target", {}), "function": name}}
+        try:
+            settings = ProblemSettings.model_validate(
+                data, context={"directory": directory, "check_files": check_files}
+            )
+        except ValidationError as error:
+            raise InputError(f"{source}: {describe(error, data)}") from error
+        if check_files and settings.target.function is not None and target is None:
+            raise InputError(f"{source}: target.function: only Problem.create in Python can set it")
+        return cls(settings, target, source)
+
+    def fail(self, text: str) -> InputError:
+        """An InputError that names this problem's source."""
+        return InputError(f"{self.source}: {text}")
+
+    # The box and the samples in it
+
+    @property
+    def dimension(self) -> int:
+        return len(self.settings.data.lower)
+
+    @property
+    def lower(self) -> np.ndarray:
+        return np.array(self.settings.data.lower)
+
+    @property
+    def upper(self) -> np.ndarray:
+        return np.array(self.settings.data.upper)
+
+    @property
+    def density(self) -> float:
+        """rho_0 = 1 / volume of the box."""
+        return float(1 / np.prod(self.upper - self.lower))
+
+    @cached_property
+    def half_widths(self) -> np.ndarray:
+        """The largest |x_i| in the box (d,)."""
+        return np.maximum(np.abs(self.lower), np.abs(self.upper))
+
+    @cached_property
+    def target(self) -> Target:
+        """The function to learn, before taper and standardization."""
+        given = self.settings.target
+        if self._function is not None:
+            return FunctionTarget(self._function)
+        try:
+            if given.expression is not None:
+                return ExpressionTarget(given.expression, self.dimension)
+        except ValueError as error:
+            raise self.fail(f"target.expression = {given.expression!r}: {error}") from error
+        if given.function is not None:
+            raise self.fail(
+                f"target.function = {given.function!r} is a Python callable, which a file cannot hold"
+            )
+        points = self.settings.data.points if self.settings.data.sampling == "grid" else None
+        try:
+            return read_target(given.file, given.variable, given.index, self.lower, self.upper, points)
+        except InputError as error:
+            raise self.fail(f"target.file: {error}") from error
+
+    @cached_property
+    def grid_shape(self) -> tuple[int, ...] | None:
+        """Points along each axis if the samples lie on a grid, else None."""
+        data = self.settings.data
+        if data.sampling != "grid":
+            return None
+        if data.points is not None:
+            return tuple(data.points * self.dimension if len(data.points) == 1 else data.points)
+        if self.target.grid_shape is None:
+            raise self.fail(
+                "data.points: missing (only samples on a grid in target.file have a number of their own)"
+            )
+        return self.target.grid_shape
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """The sample points x_i (N, d)."""
+        sampling = self.settings.data.sampling
+        if sampling == "grid":
+            return grid_points(
+                [
+                    low + (high - low) * (np.arange(n) + 0.5) / n
+                    for low, high, n in zip(self.lower, self.upper, self.grid_shape, strict=True)
+                ]
+            )
+        if sampling == "random":
+            generator = np.random.default_rng([self.settings.training.seed, 1])
+            return generator.uniform(self.lower, self.upper, (self.settings.data.points[0], self.dimension))
+        if self.target.points is None:
+            raise self.fail('data.sampling = "file" needs a target.file with columns for the points')
+        return self.target.points
+
+    @cached_property
+    def target_values(self) -> np.ndarray:
+        """g(x_i) (N,), standardized and tapered."""
+        given = self.settings.target
+        values = self.target(self.points)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            where = self.points[bad][0].tolist()
+            raise self.fail(
+                f"target: {bad.sum()} of {len(values)} samples are not finite, the first at x = {where}"
+            )
+        if given.standardize:
+            spread = values.std()
+            if not spread > 0:
+                raise self.fail("target.standardize: the target is constant")
+            values = (values - values.mean()) / spread
+        values = values * taper(self.points, self.lower, self.upper, given.taper)
+        if not values.any():
+            raise self.fail("target: all samples are 0, there is nothing to learn")
+        return values
+
+    @cached_property
+    def neurons(self) -> Neurons:
+        """The network before training."""
+        network, training = self.settings.network, self.settings.training
+        try:
+            return initialize(network, training.seed, self.upper - self.lower)
+        except ValueError as error:
+            raise self.fail(f"network.law: {error}") from error
+
+    @cached_property
+    def initial_error(self) -> np.ndarray:
+        """e(x_i) = f(x_i) - g(x_i) before training (N,): what all three levels start from."""
+        return self.neurons.evaluate(self.points) - self.target_values
+
+    def set_samples(self, points: np.ndarray, initial_error: np.ndarray) -> None:
+        """Take the samples from elsewhere (a spectrum file) instead of computing them from target and network."""
+        self.points, self.initial_error = points, initial_error
+
+    # Training
+
+    @cached_property
+    def family(self) -> Family:
+        return FAMILIES[self.settings.network.family](self.settings.network)
+
+    @cached_property
+    def optimizer(self) -> optimizers.LinearOptimizer | None:
+        return optimizers.optimizer_for(self.settings.training)
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """Output times (T,) in learning time, the first one 0."""
+        try:
+            return optimizers.output_times(self.settings.training)
+        except InputError as error:
+            raise self.fail(str(error)) from error
+
+    # Frequencies
+
+    @cached_property
+    def nyquist(self) -> np.ndarray:
+        """The largest frequencies (d,) that the samples can tell from lower ones (on average, if scattered)."""
+        count = self.grid_shape or (len(self.points) ** (1 / self.dimension),) * self.dimension
+        return np.pi * np.array(count) / (self.upper - self.lower)
+
+    @cached_property
+    def mesh(self) -> BoxMesh:
+        """The frequency mesh, with defaults from the law, the band of the initial error and the box."""
+        given = self.settings.mesh
+        cutoff = np.array(given.cutoff) if given.cutoff is not None else self._default_cutoff()
+        if self.grid_shape is not None and np.any(cutoff > self.nyquist * (1 + 1e-9)):
+            raise self.fail(
+                f"mesh.cutoff = {cutoff.tolist()} exceeds the Nyquist frequency {self.nyquist.tolist()} of data.points"
+            )
+        cells = given.cells or default_cells(cutoff, self.half_widths, given.degree)
+        try:
+            mesh = box_mesh(cutoff, cells, given.degree, self.settings.network.law.breakpoints())
+        except ValueError as error:
+            raise self.fail(f"mesh.cells = {cells}: {error}") from error
+        if mesh_error(mesh, self.half_widths).max() > REFUSED_ERROR:
+            needed = default_cells(cutoff, self.half_widths, given.degree)
+            raise self.fail(
+                f"mesh.cells = {list(cells)} cannot resolve exp(-i xi.x) over the box (|x| <= {self.half_widths.tolist()}), "
+                f"{needed} cells resolve it"
+            )
+        return mesh
+
+    def _default_cutoff(self) -> np.ndarray:
+        half = _BAND_GRID[self.dimension - 1] // 2
+        axes = [limit * np.arange(-half, half + 1) / half for limit in self.nyquist]
+        spectrum = error_spectrum(self.points, self.initial_error, grid_points(axes))
+        width = band(axes, spectrum.reshape([len(axis) for axis in axes]), _BAND_TAIL)
+        return np.minimum(self.nyquist, _BAND_ROOM * width)
+
+    # Records
+
+    @cached_property
+    def resolved(self) -> ProblemSettings:
+        """The settings with every default that depends on the data filled in."""
+        mesh = self.settings.mesh.model_copy(
+            update={"cutoff": [float(axis[-1]) for axis in self.mesh.axes], "cells": list(self.mesh.cells)}
+        )
+        data = self.settings.data
+        if self.grid_shape is not None:
+            data = data.model_copy(update={"points": [int(n) for n in self.grid_shape]})
+        return self.settings.model_copy(update={"mesh": mesh, "data": data})
+
+    def to_toml(self) -> str:
+        """The resolved problem as a complete problem file."""
+        return tomli_w.dumps(self.resolved.model_dump(mode="json", exclude_none=True))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that the spectra depend on: settings (without names and paths), points, initial error."""
+        settings = self.resolved.model_dump(
+            mode="json", exclude={"name": True, "report": True, "target": {"file"}}
+        )
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for array in (self.points, self.initial_error):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def from_record(cls, toml: str, points: np.ndarray, initial_error: np.ndarray, source: str) -> "Problem":
+        """The problem that a spectrum file records; its data files need not be at hand."""
+        problem = cls.from_toml(toml, source=source, check_files=False)
+        problem.set_samples(points, initial_error)
+        return problem

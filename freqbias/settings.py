@@ -1,0 +1,198 @@
+"""The keys of a problem file, their types, defaults and allowed values.
+
+``freqbias.problem.Problem`` gives them their meaning; this module only says what may be written.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from freqbias.laws import AnyLaw
+from freqbias.validation import (
+    CountPerAxis,
+    DataFile,
+    PositiveFloat,
+    PositiveInt,
+    PositivePerAxis,
+    RealPerAxis,
+    Settings,
+    as_list,
+    per_axis,
+)
+
+
+class NetworkSettings(Settings):
+    """The two-layer network at its start."""
+
+    family: Literal["fourier-features"] = "fourier-features"
+    width: Annotated[int, Field(ge=1)] = Field(description="neurons; pairs (cos, sin) for fourier-features")
+    amplitude_std: Annotated[float, Field(gt=0)] = 1.0
+    sampling: Literal["quadrature", "random"] = "quadrature"
+    mirrored: bool = Field(
+        default=True,
+        description="random sampling: each neuron twice with opposite amplitudes, so that f = 0 at first",
+    )
+    frequency_rate_ratio: Annotated[float, Field(ge=0)] = Field(default=1.0, description="eta_w / eta_a")
+    law: AnyLaw
+
+    @model_validator(mode="after")
+    def _width(self):
+        if self.sampling == "quadrature" and self.width % 4:
+            raise ValueError(f'width = {self.width} must be a multiple of 4 with sampling = "quadrature"')
+        if self.sampling == "random" and self.mirrored and self.width % 2:
+            raise ValueError(f"width = {self.width} must be even with mirrored random sampling")
+        return self
+
+
+class TargetSettings(Settings):
+    """What the network must learn: exactly one of ``expression``, ``file`` and (in Python only) ``function``."""
+
+    expression: str | None = None
+    file: DataFile | None = None
+    function: str | None = Field(default=None, description="name of a Python callable; set by Problem.create")
+    variable: str | None = Field(default=None, description="name of the array inside an .npz file")
+    index: list[int] = Field(default=[], description="indices that fix the leading axes of an array")
+    standardize: bool = Field(
+        default=False, description="subtract the mean, divide by the standard deviation"
+    )
+    taper: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="part of each half-width over which the target falls smoothly to 0 at the edge",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        given = [key for key in ("expression", "file", "function") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"needs exactly one of expression and file, got {' and '.join(given) or 'neither'}"
+            )
+        if self.file is None and (self.variable is not None or self.index):
+            raise ValueError("variable and index belong to a target from a file")
+        return self
+
+
+class DataSettings(Settings):
+    """The box of x and the sample points in it."""
+
+    lower: Annotated[list[float], Field(min_length=1, max_length=3)]
+    upper: Annotated[list[float], Field(min_length=1, max_length=3)]
+    points: Annotated[list[PositiveInt], BeforeValidator(as_list)] | None = Field(
+        default=None, description="per axis for a grid, in all for random points; from the file when left out"
+    )
+    sampling: Literal["grid", "random", "file"] = "grid"
+
+    @model_validator(mode="after")
+    def _box(self):
+        if len(self.lower) != len(self.upper):
+            raise ValueError(
+                f"lower has {len(self.lower)} values and upper {len(self.upper)}, must be as many"
+            )
+        for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
+            if not low < high:
+                raise ValueError(f"lower[{axis}] = {low} must be less than upper[{axis}] = {high}")
+        if (
+            self.sampling == "grid"
+            and self.points is not None
+            and len(self.points) not in (1, len(self.lower))
+        ):
+            raise ValueError(f"points has {len(self.points)} values, must have 1 or {len(self.lower)}")
+        if self.sampling == "random" and (self.points is None or len(self.points) != 1):
+            raise ValueError('points must be one number with sampling = "random"')
+        if self.sampling == "file" and self.points is not None:
+            raise ValueError('points must be left out with sampling = "file"')
+        return self
+
+
+class TimesSettings(Settings):
+    """Output times in learning time: 0 and ``count`` log-spaced times from ``first`` to ``last``."""
+
+    first: PositiveFloat = 1.0
+    last: PositiveFloat
+    count: Annotated[int, Field(ge=1, le=10_000)] = 25
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.first > self.last:
+            raise ValueError(f"first = {self.first} must not exceed last = {self.last}")
+        if self.count > 1 and self.first == self.last:
+            raise ValueError(f"count = {self.count} needs first < last")
+        return self
+
+
+class TrainingSettings(Settings):
+    """How the network is trained."""
+
+    optimizer: Literal["gradient-flow", "gradient-descent", "momentum", "nesterov", "adam"] = "gradient-flow"
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    seed: Annotated[int, Field(ge=0)] = 0
+    evaluator: Literal["auto", "nufft", "dense"] = "auto"
+    nufft_tolerance: Annotated[float, Field(ge=1e-13, le=1e-2)] = 1e-10
+    threads: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="threads of the transforms; 0: all cores"
+    )
+    times: TimesSettings
+
+
+class MeshSettings(Settings):
+    """The frequency mesh on [-cutoff, cutoff]^d; what is left out follows from law, target and box."""
+
+    cutoff: PositivePerAxis | None = None
+    cells: CountPerAxis | None = None
+    degree: Annotated[int, Field(ge=1, le=8)] = 2
+
+
+class SolverSettings(Settings):
+    """The evolution of the PDE."""
+
+    tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] = Field(
+        default=1e-9, description="error of the time evolution at every output, relative to the initial norm"
+    )
+
+
+class ReportSettings(Settings):
+    """What the report singles out."""
+
+    frequencies: list[RealPerAxis] | None = Field(
+        default=None,
+        description="frequencies whose decay is drawn; the peaks of the initial error when left out",
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="a frequency counts as learned below this part of its initial error"
+    )
+
+
+class ProblemSettings(Settings):
+    """A whole problem file."""
+
+    name: str = "unnamed"
+    network: NetworkSettings
+    target: TargetSettings
+    data: DataSettings
+    training: TrainingSettings
+    mesh: MeshSettings = MeshSettings()
+    solver: SolverSettings = SolverSettings()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _per_axis(self):
+        dimension = len(self.data.lower)
+        try:
+            law = self.network.law.in_dimension(dimension)
+        except ValueError as error:
+            raise ValueError(f"network.law.{error}") from error
+        cutoff, cells = self.mesh.cutoff, self.mesh.cells
+        mesh = self.mesh.model_copy(
+            update={
+                "cutoff": cutoff and per_axis(cutoff, dimension, "mesh.cutoff"),
+                "cells": cells and per_axis(cells, dimension, "mesh.cells"),
+            }
+        )
+        for number, frequency in enumerate(self.report.frequencies or []):
+            if len(frequency) != dimension:
+                raise ValueError(
+                    f"report.frequencies[{number}] has {len(frequency)} values, must have {dimension}"
+                )
+        network = self.network.model_copy(update={"law": law})
+        return self.model_copy(update={"network": network, "mesh": mesh})

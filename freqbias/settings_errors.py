@@ -1,0 +1,76 @@
+"""One line for a user out of pydantic's report on a problem file."""
+
+import difflib
+from typing import Any
+
+from pydantic import ValidationError
+
+from freqbias.settings import ProblemSettings
+
+
+def describe(error: ValidationError, data: dict[str, Any]) -> str:
+    """The first mistake as ``key = value: what is allowed``, and how many more there are."""
+    found = error.errors(include_url=False)
+    first = _one_line(found[0], data)
+    return first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"
+
+
+def _one_line(found: dict[str, Any], data: dict[str, Any]) -> str:
+    key, value = _key_in_file(found["loc"], data)
+    match found["type"]:
+        case "missing":
+            return f"{key}: missing"
+        case "extra_forbidden":
+            allowed = _allowed_keys(found["loc"])
+            close = difflib.get_close_matches(str(found["loc"][-1]), allowed, n=1)
+            hint = f", did you mean {close[0]}?" if close else ""
+            return f"{key}: unknown key{hint} (allowed here: {', '.join(allowed)})"
+        case "union_tag_invalid":
+            given = value.get("family") if isinstance(value, dict) else value
+            return f"{key}.family = {given!r}: must be one of {found['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return f"{key}.family: missing"
+        case "value_error":
+            return f"{key}: {found['ctx']['error']}" if key else str(found["ctx"]["error"])
+    if found["type"] == "model_type":
+        return f"{key} = {_short(value)}: must be a table"
+    reason = found["msg"].replace("Input should be", "must be")
+    return f"{key} = {_short(value)}: {reason}"
+
+
+def _key_in_file(location: tuple, data: Any) -> tuple[str, Any]:
+    """The dotted key of a pydantic location and the value there; union tags are not part of the file."""
+    key, value = "", data
+    for part in location:
+        if isinstance(part, int):
+            if not isinstance(value, list):  # one value given for all axes
+                continue
+            value = value[part] if part < len(value) else None
+            key += f"[{part}]"
+        elif isinstance(value, dict) and part not in value and part == value.get("family"):
+            continue
+        else:
+            value = value.get(part) if isinstance(value, dict) else value
+            key += f".{part}" if key else part
+    return key, value
+
+
+def _allowed_keys(location: tuple) -> list[str]:
+    """Keys of the table in which an unknown key was found."""
+    schema = ProblemSettings.model_json_schema(mode="validation")
+    table = schema
+    for part in location[:-1]:
+        if isinstance(part, int):
+            table = table.get("items", table)
+        elif part in table.get("properties", {}):
+            table = table["properties"][part]
+        elif "discriminator" in table:
+            table = {"$ref": table["discriminator"]["mapping"][part]}
+        while "$ref" in table:
+            table = schema["$defs"][table["$ref"].rsplit("/", 1)[1]]
+    return sorted(table.get("properties", {}))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

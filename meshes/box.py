@@ -1,0 +1,136 @@
+"""Frequency meshes on a box: tensor grids of cells with Lagrange nodes.
+
+Only numpy: the network side uses the nodes and norms of a mesh where DOLFINx is not installed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial import legendre
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class BoxMesh:
+    """Cells between the grid lines ``axes`` (d increasing arrays, radians per unit of x), elements of ``degree``.
+
+    The nodes are the Gauss-Lobatto points of every cell. They are numbered along the tensor grid, the last axis
+    running fastest; ``values`` of functions on the mesh are arrays (..., nodes) in this order.
+    """
+
+    axes: tuple[np.ndarray, ...]
+    degree: int
+
+    @property
+    def dimension(self) -> int:
+        return len(self.axes)
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Number of cells along each axis."""
+        return tuple(len(axis) - 1 for axis in self.axes)
+
+    @cached_property
+    def axis_nodes(self) -> tuple[np.ndarray, ...]:
+        """Coordinates of the nodes along each axis."""
+        return tuple(_axis_nodes(axis, self.degree) for axis in self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of nodes along each axis."""
+        return tuple(len(nodes) for nodes in self.axis_nodes)
+
+    @cached_property
+    def nodes(self) -> np.ndarray:
+        """All nodes (n, d)."""
+        return np.stack([c.ravel() for c in np.meshgrid(*self.axis_nodes, indexing="ij")], axis=1)
+
+    def node_numbers(self, coordinates: np.ndarray) -> np.ndarray:
+        """Numbers (k,) of the nodes nearest to ``coordinates`` (k, d)."""
+        index = []
+        for axis, nodes in enumerate(self.axis_nodes):
+            middles = 0.5 * (nodes[1:] + nodes[:-1])
+            index.append(np.searchsorted(middles, coordinates[:, axis]))
+        return np.ravel_multi_index(index, self.shape)
+
+    def mass_product(self, values: np.ndarray) -> np.ndarray:
+        """The finite-element mass matrix times ``values`` (..., n)."""
+        grid = values.reshape(*values.shape[:-1], *self.shape)
+        for axis, mass in enumerate(self._axis_masses):
+            position = axis - self.dimension
+            moved = np.moveaxis(grid, position, 0)
+            product = (mass @ moved.reshape(len(moved), -1)).reshape(moved.shape)
+            grid = np.moveaxis(product, 0, position)
+        return grid.reshape(values.shape)
+
+    def norm(self, values: np.ndarray) -> np.ndarray:
+        """L2 norm over the box of the finite-element functions ``values`` (..., n), real or complex: (...)."""
+        return np.sqrt(np.sum(values.conj() * self.mass_product(values), axis=-1).real.clip(min=0))
+
+    @cached_property
+    def _axis_masses(self) -> tuple[sparse.csr_array, ...]:
+        return tuple(_axis_mass(axis, self.degree) for axis in self.axes)
+
+
+def lobatto_points(degree: int) -> np.ndarray:
+    """The degree + 1 Gauss-Lobatto points of [-1, 1]: the ends and the extrema of the Legendre polynomial."""
+    inner = legendre.Legendre.basis(degree).deriv().roots()
+    return np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
+
+
+def lagrange_matrix(degree: int, points: np.ndarray) -> np.ndarray:
+    """Values (len(points), degree + 1) at ``points`` of [-1, 1] of the Lagrange basis on the Lobatto points."""
+    return legendre.legvander(points, degree) @ np.linalg.inv(
+        legendre.legvander(lobatto_points(degree), degree)
+    )
+
+
+def _axis_nodes(axis: np.ndarray, degree: int) -> np.ndarray:
+    reference = 0.5 * (lobatto_points(degree)[:-1] + 1)
+    inside = axis[:-1, None] + np.diff(axis)[:, None] * reference
+    return np.concatenate([inside.ravel(), axis[-1:]])
+
+
+def _axis_mass(axis: np.ndarray, degree: int) -> sparse.csr_array:
+    """Mass matrix of one axis: in the Legendre basis it is diagonal."""
+    inverse = np.linalg.inv(legendre.legvander(lobatto_points(degree), degree))
+    reference = inverse.T @ np.diag(1 / (2 * np.arange(degree + 1) + 1)) @ inverse
+    cells = len(axis) - 1
+    local = degree * np.arange(cells)[:, None] + np.arange(degree + 1)
+    rows = np.broadcast_to(local[:, :, None], (cells, degree + 1, degree + 1))
+    entries = np.diff(axis)[:, None, None] * reference
+    size = degree * cells + 1
+    columns = rows.transpose(0, 2, 1)
+    return sparse.csr_array((entries.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size))
+
+
+def box_mesh(
+    cutoff: Sequence[float],
+    cells: Sequence[int],
+    degree: int,
+    breakpoints: Sequence[np.ndarray] | None = None,
+) -> BoxMesh:
+    """Mesh of [-cutoff, cutoff]^d with ``cells`` along each axis, as even as grid lines at ``breakpoints`` allow."""
+    if breakpoints is None:
+        breakpoints = [np.empty(0)] * len(cutoff)
+    axes = [_axis_lines(*given) for given in zip(cutoff, cells, breakpoints, strict=True)]
+    return BoxMesh(tuple(axes), degree)
+
+
+def _axis_lines(cutoff: float, cells: int, breakpoints: np.ndarray) -> np.ndarray:
+    inside = breakpoints[np.abs(breakpoints) < cutoff * (1 - 1e-12)]
+    ends = np.concatenate([[-cutoff], np.unique(inside), [cutoff]])
+    if len(ends) - 1 > cells:
+        raise ValueError(f"{cells} cells are too few to align with the {len(ends) - 2} jumps of the law")
+    share = np.diff(ends) / (2 * cutoff) * cells
+    counts = np.maximum(1, np.floor(share + 1e-9)).astype(int)
+    while counts.sum() < cells:
+        counts[np.argmax(share / counts)] += 1
+    while counts.sum() > cells:
+        counts[np.argmin(np.where(counts > 1, share / counts, np.inf))] -= 1
+    pieces = [
+        np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)
+    ]
+    return np.concatenate([*pieces, [cutoff]])
