@@ -28,6 +28,10 @@ class LinearOptimizer(ABC):
         """Modes that decay faster than this grow instead, in units of 1/learning time."""
         return np.inf
 
+    def acceleration(self) -> float:
+        """How many times faster than under gradient flow slow modes decay."""
+        return 1.0
+
 
 class GradientFlow(LinearOptimizer):
     """theta' = -grad L: exp(-lambda t)."""
@@ -80,15 +84,16 @@ class Momentum(DiscreteOptimizer):
     def largest_stable_rate(self) -> float:
         return 2 * (1 + self.momentum) / self.learning_rate
 
+    def acceleration(self) -> float:
+        return 1 / (1 - self.momentum)
+
 
 class Nesterov(Momentum):
     """Nesterov as PyTorch writes it: s <- mu s + g, theta <- theta - eta (g + mu s)."""
 
     def _step_matrix(self, rates: np.ndarray) -> np.ndarray:
         eta, mu, one = self.learning_rate, self.momentum, np.ones_like(rates)
-        return np.array([[1 - eta * (1 + mu) * rates, -eta * mu**2 * one], [rates, mu * one]]).transpose(
-            2, 0, 1
-        )
+        return np.array([[1 - eta * (1 + mu) * rates, -eta * mu**2 * one], [rates, mu * one]]).transpose(2, 0, 1)
 
     def largest_stable_rate(self) -> float:
         mu = self.momentum

@@ -45,9 +45,7 @@ class FunctionTarget:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         values = np.asarray(self._function(x), dtype=float)
         if values.shape != (len(x),):
-            raise InputError(
-                f"target: the function returned the shape {values.shape} for {len(x)} points (n, d)"
-            )
+            raise InputError(f"target: the function returned the shape {values.shape} for {len(x)} points (n, d)")
         return values
 
 
@@ -153,9 +151,7 @@ class Problem:
         except ValueError as error:
             raise self.fail(f"target.expression = {given.expression!r}: {error}") from error
         if given.function is not None:
-            raise self.fail(
-                f"target.function = {given.function!r} is a Python callable, which a file cannot hold"
-            )
+            raise self.fail(f"target.function = {given.function!r} is a Python callable, which a file cannot hold")
         points = self.settings.data.points if self.settings.data.sampling == "grid" else None
         try:
             return read_target(given.file, given.variable, given.index, self.lower, self.upper, points)
@@ -171,9 +167,7 @@ class Problem:
         if data.points is not None:
             return tuple(data.points * self.dimension if len(data.points) == 1 else data.points)
         if self.target.grid_shape is None:
-            raise self.fail(
-                "data.points: missing (only samples on a grid in target.file have a number of their own)"
-            )
+            raise self.fail("data.points: missing (only samples on a grid in target.file have a number of their own)")
         return self.target.grid_shape
 
     @cached_property
@@ -202,9 +196,7 @@ class Problem:
         bad = ~np.isfinite(values)
         if bad.any():
             where = self.points[bad][0].tolist()
-            raise self.fail(
-                f"target: {bad.sum()} of {len(values)} samples are not finite, the first at x = {where}"
-            )
+            raise self.fail(f"target: {bad.sum()} of {len(values)} samples are not finite, the first at x = {where}")
         if given.standardize:
             spread = values.std()
             if not spread > 0:
@@ -276,8 +268,8 @@ class Problem:
         if mesh_error(mesh, self.half_widths).max() > REFUSED_ERROR:
             needed = default_cells(cutoff, self.half_widths, given.degree)
             raise self.fail(
-                f"mesh.cells = {list(cells)} cannot resolve exp(-i xi.x) over the box (|x| <= {self.half_widths.tolist()}), "
-                f"{needed} cells resolve it"
+                f"mesh.cells = {list(cells)} cannot resolve exp(-i xi.x) over the box, where |x| <= "
+                f"{self.half_widths.tolist()}; {needed} cells can"
             )
         return mesh
 
@@ -308,9 +300,7 @@ class Problem:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the spectra depend on: settings (without names and paths), points, initial error."""
-        settings = self.resolved.model_dump(
-            mode="json", exclude={"name": True, "report": True, "target": {"file"}}
-        )
+        settings = self.resolved.model_dump(mode="json", exclude={"name": True, "report": True, "target": {"file"}})
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for array in (self.points, self.initial_error):
             digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())

@@ -52,9 +52,7 @@ class TargetSettings(Settings):
     function: str | None = Field(default=None, description="name of a Python callable; set by Problem.create")
     variable: str | None = Field(default=None, description="name of the array inside an .npz file")
     index: list[int] = Field(default=[], description="indices that fix the leading axes of an array")
-    standardize: bool = Field(
-        default=False, description="subtract the mean, divide by the standard deviation"
-    )
+    standardize: bool = Field(default=False, description="subtract the mean, divide by the standard deviation")
     taper: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0,
         description="part of each half-width over which the target falls smoothly to 0 at the edge",
@@ -64,9 +62,7 @@ class TargetSettings(Settings):
     def _one_source(self):
         given = [key for key in ("expression", "file", "function") if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"needs exactly one of expression and file, got {' and '.join(given) or 'neither'}"
-            )
+            raise ValueError(f"needs exactly one of expression and file, got {' and '.join(given) or 'neither'}")
         if self.file is None and (self.variable is not None or self.index):
             raise ValueError("variable and index belong to a target from a file")
         return self
@@ -85,17 +81,11 @@ class DataSettings(Settings):
     @model_validator(mode="after")
     def _box(self):
         if len(self.lower) != len(self.upper):
-            raise ValueError(
-                f"lower has {len(self.lower)} values and upper {len(self.upper)}, must be as many"
-            )
+            raise ValueError(f"lower has {len(self.lower)} values and upper {len(self.upper)}, must be as many")
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not low < high:
                 raise ValueError(f"lower[{axis}] = {low} must be less than upper[{axis}] = {high}")
-        if (
-            self.sampling == "grid"
-            and self.points is not None
-            and len(self.points) not in (1, len(self.lower))
-        ):
+        if self.sampling == "grid" and self.points is not None and len(self.points) not in (1, len(self.lower)):
             raise ValueError(f"points has {len(self.points)} values, must have 1 or {len(self.lower)}")
         if self.sampling == "random" and (self.points is None or len(self.points) != 1):
             raise ValueError('points must be one number with sampling = "random"')
@@ -129,9 +119,7 @@ class TrainingSettings(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
     evaluator: Literal["auto", "nufft", "dense"] = "auto"
     nufft_tolerance: Annotated[float, Field(ge=1e-13, le=1e-2)] = 1e-10
-    threads: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="threads of the transforms; 0: all cores"
-    )
+    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="threads of the transforms; 0: all cores")
     times: TimesSettings
 
 
@@ -191,8 +179,6 @@ class ProblemSettings(Settings):
         )
         for number, frequency in enumerate(self.report.frequencies or []):
             if len(frequency) != dimension:
-                raise ValueError(
-                    f"report.frequencies[{number}] has {len(frequency)} values, must have {dimension}"
-                )
+                raise ValueError(f"report.frequencies[{number}] has {len(frequency)} values, must have {dimension}")
         network = self.network.model_copy(update={"law": law})
         return self.model_copy(update={"network": network, "mesh": mesh})

@@ -123,9 +123,7 @@ class ErrorSpectra:
         """The inverse of ``to_xarray``; raises InputError naming ``source`` if something is missing or wrong."""
         schema = dataset.attrs.get("schema")
         if schema != SCHEMA:
-            raise InputError(
-                f"{source}: schema = {schema!r}: must be {SCHEMA!r} (is it a spectrum file of freqbias?)"
-            )
+            raise InputError(f"{source}: schema = {schema!r}: must be {SCHEMA!r} (is it a spectrum file of freqbias?)")
         try:
             problem = Problem.from_record(
                 dataset.attrs["problem"],
@@ -133,9 +131,7 @@ class ErrorSpectra:
                 dataset["initial_error"].values,
                 source,
             )
-            parts = (
-                dataset["error_spectrum"].transpose("time", "node", "part").sel(part=["real", "imag"]).values
-            )
+            parts = dataset["error_spectrum"].transpose("time", "node", "part").sel(part=["real", "imag"]).values
             frequencies = dataset["frequency"].transpose("node", "axis").values
             times, level = dataset["time"].values, dataset.attrs["level"]
         except (KeyError, ValueError) as error:

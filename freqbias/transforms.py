@@ -28,8 +28,6 @@ def fourier_transform(
     return transform(*source, strengths, *target, eps=tolerance, isign=sign, nthreads=threads)
 
 
-def error_spectrum(
-    points: np.ndarray, errors: np.ndarray, frequencies: np.ndarray, threads: int = 0
-) -> np.ndarray:
+def error_spectrum(points: np.ndarray, errors: np.ndarray, frequencies: np.ndarray, threads: int = 0) -> np.ndarray:
     """v(xi) = (1/N) sum_i e(x_i) exp(-i xi . x_i): errors (T, N) at points (N, d) to spectra (T, n)."""
     return fourier_transform(points, errors / len(points), frequencies, threads=threads)

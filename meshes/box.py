@@ -82,9 +82,7 @@ def lobatto_points(degree: int) -> np.ndarray:
 
 def lagrange_matrix(degree: int, points: np.ndarray) -> np.ndarray:
     """Values (len(points), degree + 1) at ``points`` of [-1, 1] of the Lagrange basis on the Lobatto points."""
-    return legendre.legvander(points, degree) @ np.linalg.inv(
-        legendre.legvander(lobatto_points(degree), degree)
-    )
+    return legendre.legvander(points, degree) @ np.linalg.inv(legendre.legvander(lobatto_points(degree), degree))
 
 
 def _axis_nodes(axis: np.ndarray, degree: int) -> np.ndarray:
@@ -130,7 +128,5 @@ def _axis_lines(cutoff: float, cells: int, breakpoints: np.ndarray) -> np.ndarra
         counts[np.argmax(share / counts)] += 1
     while counts.sum() > cells:
         counts[np.argmin(np.where(counts > 1, share / counts, np.inf))] -= 1
-    pieces = [
-        np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)
-    ]
+    pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)]
     return np.concatenate([*pieces, [cutoff]])

@@ -34,9 +34,7 @@ def mesh_error(mesh: BoxMesh, half_widths: np.ndarray) -> np.ndarray:
     """``wave_error`` (d,) of the longest cell of each axis for points x up to ``half_widths`` (d,)."""
     phases = [np.diff(axis).max() * width for axis, width in zip(mesh.axes, half_widths, strict=True)]
     # A cell longer than half a wavelength per node cannot tell waves apart: count it as wrong altogether.
-    return np.array(
-        [1.0 if phase > np.pi * mesh.degree else wave_error(phase, mesh.degree) for phase in phases]
-    )
+    return np.array([1.0 if phase > np.pi * mesh.degree else wave_error(phase, mesh.degree) for phase in phases])
 
 
 def default_cells(cutoff: np.ndarray, half_widths: np.ndarray, degree: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What a network family is to the solvers: two symbols over frequency, and a kernel over x."""
+"""What a network family is to the solvers: two symbols over frequency, and their kernels over x."""
 
 from abc import ABC, abstractmethod
 
@@ -17,5 +17,14 @@ class Family(ABC):
         """D at ``frequencies`` (n, d): (n,), not negative; the motion of the frequencies is rho_0 div(D grad)."""
 
     @abstractmethod
+    def stationary_kernels(self, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The inverse Fourier transforms of c and D at ``differences`` (n, d) of x: two arrays (n,), both even."""
+
     def kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The tangent kernel K(x_i, y_i) of pairs of points, both (n, d): (n,)."""
+        """The tangent kernel K(x_i, y_i) of pairs of points, both (n, d): (n,).
+
+        K(x, y) = C(x - y) + x.y D(x - y), C and D the two stationary kernels: the first is the motion of the
+        amplitudes, the second that of the frequencies.
+        """
+        amplitudes, frequencies = self.stationary_kernels(x - y)
+        return amplitudes + (x * y).sum(axis=1) * frequencies

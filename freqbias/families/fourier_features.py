@@ -20,6 +20,7 @@ class FourierFeatures(Family):
     def diffusion(self, frequencies: np.ndarray) -> np.ndarray:
         return self.mobility * self.damping(frequencies)
 
-    def kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(1 + r sigma^2 x.y) phi(x - y)."""
-        return (1 + self.mobility * (x * y).sum(axis=1)) * self.law.characteristic(x - y)
+    def stationary_kernels(self, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """phi and r sigma^2 phi, so that K(x, y) = (1 + r sigma^2 x.y) phi(x - y)."""
+        phi = self.law.characteristic(differences)
+        return phi, self.mobility * phi

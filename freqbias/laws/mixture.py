@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, model_validator
 from scipy.optimize import elementwise
 
-from freqbias.laws.law import Law, QuadratureRule
 from freqbias.laws.laplace import Laplace
+from freqbias.laws.law import Law, QuadratureRule
 from freqbias.laws.normal import Normal
 from freqbias.laws.student_t import StudentT
 from freqbias.laws.uniform import Uniform
@@ -26,13 +26,9 @@ class Mixture(Law):
     @model_validator(mode="after")
     def _is_density(self):
         if len(self.weights) != len(self.components):
-            raise ValueError(
-                f"has {len(self.weights)} weights and {len(self.components)} components, must be as many"
-            )
+            raise ValueError(f"has {len(self.weights)} weights and {len(self.components)} components, must be as many")
         if abs(sum(self.weights) - 1) > 1e-9:
-            raise ValueError(
-                f"weights sum to {sum(self.weights):.6g}, must sum to 1 (or it is not a density)"
-            )
+            raise ValueError(f"weights sum to {sum(self.weights):.6g}, must sum to 1 (or it is not a density)")
         return self
 
     def in_dimension(self, dimension: int) -> Self:
@@ -62,15 +58,11 @@ class Mixture(Law):
         """1D: midpoints of equal-probability cells. Else the rules of the components, joined kind by kind."""
         if len(self.components[0].scale) == 1:
             return [
-                QuadratureRule(
-                    self._quantiles(count)[:, None], np.full(count, 1 / count), "equal-probability cells"
-                )
+                QuadratureRule(self._quantiles(count)[:, None], np.full(count, 1 / count), "equal-probability cells")
             ]
         counts = shares(np.asarray(self.weights), count)
         if 0 in counts:
-            raise ValueError(
-                f"{count} frequencies are too few for the {len(counts)} components of the mixture"
-            )
+            raise ValueError(f"{count} frequencies are too few for the {len(counts)} components of the mixture")
         candidates = [c.quadrature_rules(n) for c, n in zip(self.components, counts, strict=True)]
         names = [[rule.name for rule in rules] for rules in candidates]
         common = [name for name in names[0] if all(name in others for others in names)]

@@ -47,9 +47,7 @@ class ProductLaw(Law):
 
     def characteristic(self, differences: np.ndarray) -> np.ndarray:
         phase = differences @ np.asarray(self.location)
-        return np.cos(phase) * prod(
-            self.centred_characteristic(differences[:, i], i) for i in range(len(self.scale))
-        )
+        return np.cos(phase) * prod(self.centred_characteristic(differences[:, i], i) for i in range(len(self.scale)))
 
     def sample(self, count: int, generator: np.random.Generator) -> np.ndarray:
         axes = range(len(self.scale))
@@ -84,9 +82,7 @@ class ProductLaw(Law):
         exponent = int(np.ceil(np.log2(max(count, 2))))
         points = qmc.Sobol(dimension, scramble=False).random_base2(exponent)[:count] + 0.5 / 2**exponent
         frequencies = [self.axis_distribution(i).ppf(points[:, i]) for i in range(dimension)]
-        return QuadratureRule(
-            np.stack(frequencies, axis=1), np.full(count, 1 / count), "low-discrepancy points"
-        )
+        return QuadratureRule(np.stack(frequencies, axis=1), np.full(count, 1 / count), "low-discrepancy points")
 
     def _tensor(self, shape: tuple[int, ...]) -> QuadratureRule:
         rules = [self.axis_rule(i, n) for i, n in enumerate(shape)]

@@ -35,16 +35,12 @@ class Tabulated(Law):
         if len(axes) != dimension:
             raise ValueError(f"file: the table has {len(axes)} axes, must have {dimension} as the box has")
         if values.shape != tuple(len(axis) for axis in axes) or min(values.shape) < 2:
-            raise ValueError(
-                f"values: the shape {values.shape} must be that of the axes, with at least 2 entries each"
-            )
+            raise ValueError(f"values: the shape {values.shape} must be that of the axes, with at least 2 entries each")
         for number, axis in enumerate(axes):
             if not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
                 raise ValueError(f"axes[{number}] must be finite and increase strictly")
         if not np.isfinite(values).all() or values.min() < 0:
-            raise ValueError(
-                f"values: a density must be finite and not negative, the least entry is {values.min()}"
-            )
+            raise ValueError(f"values: a density must be finite and not negative, the least entry is {values.min()}")
         total = _integrate(axes, values)
         if total == 0 or (not self.normalize and abs(total - 1) > 1e-3):
             hint = "" if total == 0 else "; normalize = true divides by it"
@@ -71,9 +67,7 @@ class Tabulated(Law):
         if isinstance(arrays, dict):
             axes = [np.asarray(arrays[key], float) for key in (f"axis{i}" for i in range(3)) if key in arrays]
             if not axes or "density" not in arrays:
-                raise ValueError(
-                    f"file: {self.file} must hold axis0 … and density, it holds {', '.join(arrays)}"
-                )
+                raise ValueError(f"file: {self.file} must hold axis0 … and density, it holds {', '.join(arrays)}")
             return axes, np.asarray(arrays["density"], float)
         if arrays.ndim != 2 or arrays.shape[1] != 2:
             raise ValueError(f"file: {self.file} must have two columns, frequency and density")
@@ -88,9 +82,7 @@ class Tabulated(Law):
         return np.asarray(self.values)
 
     def density(self, frequencies: np.ndarray) -> np.ndarray:
-        interpolator = RegularGridInterpolator(
-            self._grid, self._density_values, bounds_error=False, fill_value=0.0
-        )
+        interpolator = RegularGridInterpolator(self._grid, self._density_values, bounds_error=False, fill_value=0.0)
         return interpolator(frequencies)
 
     def characteristic(self, differences: np.ndarray) -> np.ndarray:
@@ -138,9 +130,7 @@ class Tabulated(Law):
         block = max(1, 4_000_000 // self._density_values.size)
         for start in range(0, len(uniform), block):
             rows = slice(start, start + block)
-            conditional = np.broadcast_to(
-                self._density_values, (len(uniform[rows]), *self._density_values.shape)
-            )
+            conditional = np.broadcast_to(self._density_values, (len(uniform[rows]), *self._density_values.shape))
             for axis, grid in enumerate(self._grid):
                 marginal = conditional
                 for other in self._grid[:axis:-1]:
