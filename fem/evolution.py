@@ -12,7 +12,7 @@ from freqbias.optimizers import GradientFlow, LinearOptimizer
 from freqbias.progress import Progress, silent
 
 #: Solves with one factorization before the next shift: a factorization costs about as much as this many solves.
-_SOLVES_PER_SHIFT = 4
+_SOLVES_PER_SHIFT = 6
 _MAX_DIMENSION = 400
 #: A mode with less than this part of the initial norm may be unstable: it is below what anybody resolves.
 _NEGLIGIBLE = 1e-7

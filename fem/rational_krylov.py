@@ -14,6 +14,9 @@ from freqbias.errors import NumericalError
 from freqbias.fem.error_operator import ErrorOperator
 from freqbias.fem.shifted_systems import ShiftedSystems
 
+#: Right-hand sides solved together: MUMPS solves several for little more than the price of one.
+_BLOCK = 16
+
 #: Factors (T, k) of modes with given rates (k,) at the output times.
 Response = Callable[[np.ndarray], np.ndarray]
 
@@ -82,15 +85,22 @@ class RationalKrylovSpace:
     def project_inverse(self, systems: ShiftedSystems) -> None:
         """Project (M + gamma A)^{-1}, for the gamma that ``systems`` holds.
 
-        From it small rates keep their relative accuracy, which those of V* A V lose to the largest rate.
+        From it small rates keep their relative accuracy, which those of V* A V lose to the largest rate. Only the
+        vectors that are new since the last call are solved for: gamma must be the same in every call.
         """
-        mass_basis = np.column_stack([self._operator.apply(self._operator.M, v) for v in self.basis.T])
-        blocks = [
-            self._operator.inner(mass_basis, systems.solve(mass_basis[:, start : start + 16]))
-            for start in range(0, self.dimension, 16)
-        ]
-        inverse = np.concatenate(blocks, axis=1)
-        self._inverse = 0.5 * (inverse + inverse.T)
+        known = len(self._inverse)
+        inverse = np.zeros((self.dimension, self.dimension))
+        inverse[:known, :known] = self._inverse
+        for start in range(known, self.dimension, _BLOCK):
+            rows = slice(start, min(start + _BLOCK, self.dimension))
+            right = np.column_stack([self._operator.apply(self._operator.M, v) for v in self.basis[:, rows].T])
+            solution = systems.solve(right)
+            mass_solution = np.column_stack([self._operator.apply(self._operator.M, z) for z in solution.T])
+            columns = self._operator.inner(self.basis, mass_solution)
+            inverse[:, rows] = columns
+            inverse[rows, :] = columns.T
+            inverse[rows, rows] = 0.5 * (columns[rows] + columns[rows].T)
+        self._inverse = inverse
         self._gamma = systems.gamma
 
     def accurate_coefficients(self, response: Response, dimension: int | None = None) -> np.ndarray:

@@ -5,19 +5,17 @@ The parts are imported where they are used: ``freqbias.fem`` (PDE over frequency
 ``freqbias.nn`` (the real network, torch, and its infinite-width kernel flow), ``freqbias.compare``.
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from freqbias.problem import Problem
     from freqbias.spectra import ErrorSpectra
 
-__all__ = ["ErrorSpectra", "Problem", "__version__"]
-__version__ = version("freqbias")
+__all__ = ["ErrorSpectra", "Problem"]
 
 
 def __getattr__(name: str):
-    """Import the public classes on first use, so that ``freqbias --help`` loads no numerical library."""
+    """Import on first use, so that ``freqbias --help`` loads no numerical library."""
     if name == "Problem":
         from freqbias.problem import Problem
 
@@ -26,4 +24,8 @@ def __getattr__(name: str):
         from freqbias.spectra import ErrorSpectra
 
         return ErrorSpectra
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("freqbias")
     raise AttributeError(f"module 'freqbias' has no attribute {name!r}")

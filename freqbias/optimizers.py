@@ -2,7 +2,7 @@
 
 In the infinite-width limit a linear optimizer multiplies the mode of decay rate lambda by a response that is known
 in closed form. The PDE and the kernel flow both apply these responses, the one to finite elements, the other to
-samples. A new optimizer is one new class here, named in ``optimizer_for``, and its update in ``nn/training.py``.
+samples. A new optimizer is one new class here, named in ``optimizer_for``, and its update in ``nn/steps.py``.
 """
 
 from abc import ABC, abstractmethod
@@ -19,10 +19,6 @@ class LinearOptimizer(ABC):
     @abstractmethod
     def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Factors (T, n) on modes with decay rates ``rates`` (n,) at learning times ``times`` (T,)."""
-
-    def output_times(self, wanted: np.ndarray) -> np.ndarray:
-        """The times, among those that the optimizer visits, nearest to ``wanted``."""
-        return wanted
 
     def largest_stable_rate(self) -> float:
         """Modes that decay faster than this grow instead, in units of 1/learning time."""
@@ -48,10 +44,7 @@ class DiscreteOptimizer(LinearOptimizer):
 
     def steps(self, times: np.ndarray) -> np.ndarray:
         """Number of steps taken at each of ``times``: whole numbers."""
-        return np.rint(np.asarray(times) / self.learning_rate).astype(np.int64)
-
-    def output_times(self, wanted: np.ndarray) -> np.ndarray:
-        return np.unique(self.steps(wanted)) * self.learning_rate
+        return steps_to(times, self.learning_rate)
 
 
 class GradientDescent(DiscreteOptimizer):
@@ -114,13 +107,18 @@ def optimizer_for(training: TrainingSettings) -> LinearOptimizer | None:
     return None
 
 
+def steps_to(times: np.ndarray, learning_rate: float) -> np.ndarray:
+    """Number of steps (T,) after which the learning time is nearest to each of ``times`` (T,)."""
+    return np.rint(np.asarray(times) / learning_rate).astype(np.int64)
+
+
 def output_times(training: TrainingSettings) -> np.ndarray:
     """0 and the log-spaced output times; a discrete optimizer gets the nearest multiples of its learning rate."""
     times = training.times
     wanted = np.concatenate([[0.0], np.geomspace(times.first, times.last, times.count)])
     if training.optimizer == "gradient-flow":
         return wanted
-    visited = DiscreteOptimizer(training.learning_rate).output_times(wanted)
+    visited = np.unique(steps_to(wanted, training.learning_rate)) * training.learning_rate
     if len(visited) < 2:
         raise InputError(
             f"training.times.last = {times.last} must be at least training.learning_rate = {training.learning_rate}"

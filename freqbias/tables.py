@@ -37,15 +37,14 @@ def read_arrays(name: str) -> np.ndarray | dict[str, np.ndarray]:
     """
     path = locate(name)
     try:
-        match path.suffix.lower():
-            case ".csv":
-                return _read_csv(path)
-            case ".npy":
-                return np.load(path, allow_pickle=False)
-            case ".npz":
-                with np.load(path, allow_pickle=False) as archive:
-                    return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        suffix = path.suffix.lower()
+        if suffix == ".csv":
+            return _read_csv(path)
+        if suffix in (".npy", ".npz"):
+            with path.open("rb") as opened:
+                loaded = np.load(opened, allow_pickle=False)
+                return loaded if suffix == ".npy" else {key: loaded[key] for key in loaded.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: cannot be read as {path.suffix}: {reason}") from error
     raise InputError(f"{name}: unknown kind of file {path.suffix!r}, allowed are {', '.join(SUFFIXES)}")

@@ -1,0 +1,50 @@
+# make demo   set everything up, run the main job on examples/three_tones.toml
+# make test   set everything up, run the tests, serial and under mpirun
+# make bench  the benchmarks: minutes, tables into docs/performance.md
+# make lint   formatting and static checks
+# make lock   pin all dependencies anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RUN := runs/three_tones
+
+.PHONY: demo test test-serial test-mpi bench lint lock clean
+
+demo: $(INSTALLED)
+	$(BIN)/freqbias run examples/three_tones.toml --out $(RUN)
+
+test: test-serial test-mpi
+
+test-serial: $(INSTALLED)
+	$(BIN)/python -m pytest -q
+
+test-mpi: $(INSTALLED)
+	OMP_NUM_THREADS=1 UCX_TLS=self,sm,tcp timeout 600 $(BIN)/mpirun -n 2 $(BIN)/python -m mpi4py -m pytest -q -m mpi
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/run_all.py
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+# uv installs from the lock file several times faster than pip; it comes by pip, pinned like everything else.
+$(INSTALLED): requirements.lock bootstrap.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
+		{ echo "freqbias needs Python 3.12 or newer: make PYTHON=/path/to/python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lock:
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 \
+		--extra dev pyproject.toml --output-file requirements.lock
+	echo uv | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 \
+		- --output-file bootstrap.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info

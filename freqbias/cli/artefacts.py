@@ -1,0 +1,63 @@
+"""Writing what a comparison leaves behind: metrics.json, report.html and run.json."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from freqbias.spectra import ErrorSpectra
+
+_PACKAGES = (
+    *("freqbias", "numpy", "scipy", "torch", "finufft", "dolfinx-solver-real", "fenics-dolfinx", "mpi4py", "mpich"),
+    *("xarray", "h5netcdf", "matplotlib"),
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
+    """What made the numbers: versions, seed, ranks, machine, and each level's own facts, wall time among them."""
+    problem = next(iter(levels.values())).problem
+    return {
+        "schema": "freqbias-run-1",
+        "command": " ".join(Path(word).name if n == 0 else word for n, word in enumerate(sys.argv)),
+        "problem_digest": problem.digest,
+        "seed": problem.settings.training.seed,
+        "ranks": ranks,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "versions": versions(),
+        "levels": {name: {k: _plain(v) for k, v in spectra.info.items()} for name, spectra in levels.items()},
+    }
+
+
+def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, ranks: int = 1) -> None:
+    """Compare the levels at hand, write the artefacts into ``out`` and print the short table."""
+    from rich.console import Console
+
+    from freqbias.compare import compare_spectra, summary_table, write_metrics, write_report
+    from freqbias.files import write_text
+
+    comparison = compare_spectra(levels.get("pde"), levels.get("network"), levels.get("kernel"))
+    record = run_record(levels, ranks)
+    write_metrics(comparison, out / "metrics.json")
+    write_report(comparison, out / "report.html", record)
+    write_text(out / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
+    Console().print(summary_table(comparison))
+    print(out / "report.html")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,38 @@
+"""``freqbias compare``: theory against network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PDE.nc NETWORK.nc [KERNEL.nc]", help="Spectrum files, in any order.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json and report.html.")],
+) -> None:
+    """Compare spectrum files: metrics and a report.
+
+    The kernel flow is computed from the files if its own is not given.
+    """
+    from freqbias.cli.artefacts import write_comparison
+    from freqbias.errors import InputError
+    from freqbias.nn.kernel_flow import MAX_SAMPLES, kernel_flow
+    from freqbias.spectra import ErrorSpectra
+
+    levels: dict[str, ErrorSpectra] = {}
+    for path in files:
+        spectra = ErrorSpectra.read(path)
+        if spectra.level in levels:
+            raise InputError(f"{path}: holds the level {spectra.level!r}, which another file holds already")
+        levels[spectra.level] = spectra
+    if len(levels) < 2:
+        raise InputError(f"{files[0]}: at least two of a pde, a network and a kernel file are needed")
+    other = next(iter(levels.values()))
+    if "kernel" not in levels and other.problem.optimizer is not None and len(other.problem.points) <= MAX_SAMPLES:
+        levels["kernel"] = kernel_flow(other.problem)
+    write_comparison(levels, out)

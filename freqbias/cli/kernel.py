@@ -1,0 +1,26 @@
+"""``freqbias kernel``: the infinite-width level on the samples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem
+
+
+def kernel(
+    problem_file: ProblemArgument,
+    out: Annotated[Path, typer.Option(metavar="KERNEL.nc", help="Spectrum file to write.")],
+    changes: SetOption = None,
+) -> None:
+    """Compute the infinite-width kernel flow on the samples."""
+    problem = read_problem(problem_file, changes)
+
+    from freqbias.nn.kernel_flow import kernel_flow
+    from freqbias.progress import progress_bar
+
+    with progress_bar("kernel flow") as progress:
+        spectra = kernel_flow(problem, progress)
+    spectra.write(out)
+    typer.echo(f"kernel flow: {len(problem.points)} samples, {spectra.info['wall_time_seconds']:.2f} s")
+    typer.echo(out)

@@ -1,0 +1,57 @@
+"""Entry point of ``freqbias``."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from freqbias.cli.compare import compare
+from freqbias.cli.failure import reported_failures
+from freqbias.cli.kernel import kernel
+from freqbias.cli.mesh import mesh
+from freqbias.cli.run import run
+from freqbias.cli.solve import solve
+from freqbias.cli.train import train
+
+app = typer.Typer(
+    name="freqbias",
+    help="Predict how the error of a wide network decays, frequency by frequency, and check it by training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich would double the time of --help
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, solve, kernel, train, compare, mesh):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from freqbias import __version__
+
+        typer.echo(f"freqbias {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; ends the process with 0, 1 (failure), 2 (user's mistake) or 130 (interrupted)."""
+    # PETSc's own handlers print banners on a closed pipe or Ctrl-C; UCX must not look for networks on one host.
+    os.environ.setdefault("PETSC_OPTIONS", "-no_signal_handler")
+    os.environ.setdefault("UCX_TLS", "self,sm,tcp")
+    with reported_failures():
+        app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Reading the problem that a command works on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freqbias.cli.failure import InputErrorOnEveryRank
+from freqbias.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from freqbias.problem import Problem
+
+ProblemArgument = Annotated[Path, typer.Argument(metavar="PROBLEM.toml", help="The problem file.", show_default=False)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. network.width=1000; repeatable."),
+]
+
+
+def read_problem(path: Path, changes: list[str] | None) -> "Problem":
+    """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data."""
+    import tomllib
+
+    from freqbias.problem import Problem
+
+    if not changes:
+        problem = Problem.from_file(path)
+    else:
+        try:
+            data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+            Problem.from_file(path)  # says what is wrong
+            raise
+        for change in changes:
+            _apply(data, change)
+        problem = Problem.create(data, directory=path.parent, source=str(path))
+    # All mistakes show now, before any work.
+    _ = problem.times, problem.initial_error, problem.mesh
+    return problem
+
+
+def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.Comm") -> "Problem":
+    """Rank 0 reads; all ranks get the problem, or all raise the same InputError."""
+    from freqbias.problem import Problem
+
+    record = None
+    if comm.rank == 0:
+        try:
+            problem = read_problem(path, changes)
+            record = (problem.to_toml(), problem.points, problem.initial_error)
+        except InputError as error:
+            record = str(error)
+    record = comm.bcast(record)
+    if isinstance(record, str):
+        raise InputErrorOnEveryRank(record)
+    return problem if comm.rank == 0 else Problem.from_record(*record, source=str(path))
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    import tomllib
+
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise InputError(f"--set {change}: must be KEY=VALUE, for instance network.width=1000")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a word without quotes
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        data = data.setdefault(name, {})
+        if not isinstance(data, dict):
+            raise InputError(f"--set {change}: {name} is not a table")
+    data[last] = value

@@ -1,0 +1,57 @@
+"""Shared by all tests; also run as ``mpirun -n 2 python -m mpi4py -m pytest -m mpi``."""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def pytest_runtest_teardown(item):
+    """PETSc objects are freed collectively: no rank may do it alone at a time of its own."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is not None and mpi.COMM_WORLD.size > 1:
+        gc.collect()
+        mpi.COMM_WORLD.Barrier()
+
+
+@pytest.fixture
+def three_tones():
+    """The problem of examples/three_tones.toml."""
+    from freqbias import Problem
+
+    return Problem.from_file(EXAMPLES / "three_tones.toml")
+
+
+@pytest.fixture
+def settings():
+    """A small one-dimensional problem file as a dictionary, to be changed at will."""
+    return {
+        "network": {"width": 400, "law": {"family": "uniform", "scale": 10.0}},
+        "target": {"expression": "exp(-x**2)*sin(3*x)"},
+        "data": {"lower": [-3.0], "upper": [3.0], "points": [64]},
+        "training": {"learning_rate": 0.5, "times": {"first": 1.0, "last": 20.0, "count": 5}},
+        "mesh": {"cutoff": 15.0, "cells": [60]},
+    }
+
+
+@pytest.fixture
+def command():
+    """Run ``freqbias`` in a process of its own; under ``ranks`` MPI processes if given."""
+    import subprocess
+
+    # A job started from inside of an MPI job must not think that it belongs to it.
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "HYD", "MPI", "HYDI"))}
+    folder = Path(sys.executable).parent
+
+    def run(*arguments, ranks=None, timeout=120, **options):
+        launch = [] if ranks is None else [str(folder / "mpirun"), "-n", str(ranks)]
+        words = [*launch, sys.executable, "-m", "freqbias", *map(str, arguments)]
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=timeout, env=clean | {"OMP_NUM_THREADS": "1"}, **options
+        )
+
+    return run
