@@ -1,0 +1,33 @@
+"""Compare the levels of the theory: PDE, kernel flow, network.
+
+``compare_spectra`` gives a ``Comparison``; ``write_metrics`` and ``write_report`` write it as ``metrics.json`` and
+``report.html``, ``summary_table`` shows it in a terminal. Importing this loads neither torch nor DOLFINx, and the
+drawing libraries only when a report is written.
+"""
+
+from freqbias.compare.alignment import check_comparable
+from freqbias.compare.learning_time import frozen_learning_times, learning_times
+from freqbias.compare.loss import parseval_loss
+from freqbias.compare.metrics import Comparison, compare_spectra, relative_error
+from freqbias.compare.metrics_file import metrics, write_metrics
+from freqbias.compare.pairs import PAIRS
+from freqbias.compare.reading import reading, verdict
+from freqbias.compare.report import write_report
+from freqbias.compare.summary import summary_table
+
+__all__ = [
+    "PAIRS",
+    "Comparison",
+    "check_comparable",
+    "compare_spectra",
+    "frozen_learning_times",
+    "learning_times",
+    "metrics",
+    "parseval_loss",
+    "reading",
+    "relative_error",
+    "summary_table",
+    "verdict",
+    "write_metrics",
+    "write_report",
+]

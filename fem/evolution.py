@@ -13,7 +13,7 @@ from freqbias.progress import Progress, silent
 
 #: Solves with one factorization before the next shift: a factorization costs about as much as this many solves.
 _SOLVES_PER_SHIFT = 6
-_MAX_DIMENSION = 400
+_MAX_DIMENSION = 800
 #: A mode with less than this part of the initial norm may be unstable: it is below what anybody resolves.
 _NEGLIGIBLE = 1e-7
 
@@ -45,15 +45,15 @@ def evolve(
 
     ``initial`` (n_local, k) holds k real local vectors, for instance real and imaginary part, which share every
     factorization; ``times`` (T,) learning times, 0 allowed. Stops when the last two extensions of the Krylov spaces
-    changed u by less than ``tolerance``, relative to u(0), at every time. ``largest_rate``: faster modes, which only
-    the mesh holds and not the box of x, are treated as if they had this rate (it matters for optimizers with steps).
+    changed u by less than ``tolerance``, relative to u(0), at every time. ``largest_rate``: no error on the box of x
+    decays faster; for an optimizer with steps, faster modes, which only the mesh holds, get a stable rate instead.
     Raises ConvergenceError, or DivergenceError if the optimizer is unstable at its learning rate.
     """
     optimizer = optimizer or GradientFlow()
     times = np.asarray(times, dtype=float)
 
     def response(rates: np.ndarray) -> np.ndarray:
-        return optimizer.response(np.minimum(rates, largest_rate), times)
+        return optimizer.response(_saturated(rates, largest_rate, optimizer.largest_stable_rate()), times)
 
     spaces = [RationalKrylovSpace(operator, initial[:, column].copy()) for column in range(initial.shape[1])]
     norm = np.sqrt(sum(space.start_norm**2 for space in spaces))
@@ -65,8 +65,7 @@ def evolve(
         return Evolution(values, np.zeros(len(times)), 1, 0, 0)
     systems = ShiftedSystems(operator)
     try:
-        estimates = _grow(growing, systems, response, times, optimizer, norm, tolerance, progress)
-        _check_stability(growing, optimizer, largest_rate)
+        estimates = _grow(growing, systems, response, times, optimizer, largest_rate, norm, tolerance, progress)
         values = np.zeros((len(times), *initial.shape))
         for column, space in enumerate(spaces):
             if space.dimension:
@@ -84,6 +83,7 @@ def _grow(
     response: Response,
     times: np.ndarray,
     optimizer: LinearOptimizer,
+    largest_rate: float,
     norm: float,
     tolerance: float,
     progress: Progress,
@@ -100,10 +100,11 @@ def _grow(
     former = [space.coefficients(response) for space in spaces]
     worst = 0
     while True:
-        rates = spaces[worst].rates()
+        rates, _ = spaces[worst].rates_and_weights()
         top = max(min(interval[1], 3 * max(rates.max(), interval[0])), 10 * interval[0]) if shifts else interval[1]
         shift = next_shift(rates, shifts, (interval[0], top))
         _extend(spaces, systems, 1 / shift)
+        _check_stability(spaces, optimizer, largest_rate)
         shifts += [shift] * _SOLVES_PER_SHIFT
         sizes.append([space.dimension for space in spaces])
         present = [space.coefficients(response) for space in spaces]
@@ -112,7 +113,7 @@ def _grow(
         changes.append(np.sqrt((each**2).sum(axis=0)) / norm)
         former = present
         # V* A V is known to rounding of its largest entry: changes below that say nothing.
-        noise = 100 * np.finfo(float).eps * max(space.rates().max() for space in spaces) * times
+        noise = 100 * np.finfo(float).eps * max(np.abs(space.projected).max() for space in spaces) * times
         done = all(space.invariant for space in spaces)
         if len(changes) >= 2:
             recent = np.maximum(changes[-1], changes[-2])
@@ -162,6 +163,18 @@ def _verify(
     return np.sqrt(squares) / norm
 
 
+def _saturated(rates: np.ndarray, largest_rate: float, stable_rate: float) -> np.ndarray:
+    """``rates`` up to ``largest_rate`` as they are (to 1e-12), faster ones bent smoothly below ``stable_rate``.
+
+    A kink would serve as well, but the Krylov spaces approximate smooth functions with far fewer vectors.
+    """
+    if not np.isfinite(stable_rate) or largest_rate >= stable_rate:
+        return np.minimum(rates, largest_rate)
+    sharpness = max(4.0, np.log(1e-12) / np.log(largest_rate / stable_rate))
+    relative = np.log(np.maximum(rates / stable_rate, 1e-300))
+    return rates * np.exp(-np.logaddexp(0, sharpness * relative) / sharpness)
+
+
 def _difference(new: np.ndarray, old: np.ndarray) -> np.ndarray:
     """Norms (T,) of the differences of coefficients (T, k) and (T, j), j <= k."""
     difference = new.copy()
@@ -172,7 +185,7 @@ def _difference(new: np.ndarray, old: np.ndarray) -> np.ndarray:
 def _check_stability(spaces: list[RationalKrylovSpace], optimizer: LinearOptimizer, largest_rate: float) -> None:
     limit = optimizer.largest_stable_rate()
     for space in spaces:
-        rates, parts = space.weights()
+        rates, parts = space.rates_and_weights()
         unstable = (rates > limit) & (rates <= largest_rate) & (parts > _NEGLIGIBLE)
         if unstable.any():
             fastest = rates[unstable].max()

@@ -73,9 +73,10 @@ class RationalKrylovSpace:
         grown[:, -1] = grown[-1, :] = column
         self.projected = grown
 
-    def rates(self) -> np.ndarray:
-        """Ritz values (k,) of V* A V: approximate decay rates."""
-        return np.linalg.eigvalsh(self.projected).clip(min=0)
+    def rates_and_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ritz values (k,) of V* A V, approximate decay rates, and the part (k,) of the start that each one carries."""
+        rates, vectors = np.linalg.eigh(self.projected)
+        return rates.clip(min=0), np.abs(vectors[0])
 
     def coefficients(self, response: Response) -> np.ndarray:
         """Coefficients (T, k) of the response in the basis, from V* A V: rounding grows with rate times time."""
@@ -109,11 +110,6 @@ class RationalKrylovSpace:
         values, vectors = np.linalg.eigh(self._inverse[:k, :k])
         rates = (1 / values.clip(min=1e-300) - 1) / self._gamma
         return self._evaluate(rates, vectors, response)
-
-    def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rates (k,) from the projected inverse and the part (k,) of the start that each one carries."""
-        values, vectors = np.linalg.eigh(self._inverse)
-        return ((1 / values.clip(min=1e-300) - 1) / self._gamma).clip(min=0), np.abs(vectors[0])
 
     def _evaluate(self, rates: np.ndarray, vectors: np.ndarray, response: Response) -> np.ndarray:
         return self.start_norm * (response(rates.clip(min=0)) * vectors[0]) @ vectors.T

@@ -42,8 +42,10 @@ def read_arrays(name: str) -> np.ndarray | dict[str, np.ndarray]:
             return _read_csv(path)
         if suffix in (".npy", ".npz"):
             with path.open("rb") as opened:
-                loaded = np.load(opened, allow_pickle=False)
-                return loaded if suffix == ".npy" else {key: loaded[key] for key in loaded.files}
+                if suffix == ".npy":
+                    return np.lib.format.read_array(opened, allow_pickle=False)
+                archive = np.load(opened, allow_pickle=False)
+                return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: cannot be read as {path.suffix}: {reason}") from error

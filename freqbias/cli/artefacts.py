@@ -39,6 +39,7 @@ def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
         "versions": versions(),
+        "wall_seconds": {name: _plain(spectra.info.get("wall_time_seconds")) for name, spectra in levels.items()},
         "levels": {name: {k: _plain(v) for k, v in spectra.info.items()} for name, spectra in levels.items()},
     }
 

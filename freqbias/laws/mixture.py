@@ -9,6 +9,7 @@ from scipy.optimize import elementwise
 from freqbias.laws.laplace import Laplace
 from freqbias.laws.law import Law, QuadratureRule
 from freqbias.laws.normal import Normal
+from freqbias.laws.product import WEIGHTED_GRID
 from freqbias.laws.student_t import StudentT
 from freqbias.laws.uniform import Uniform
 from freqbias.validation import PositiveFloat
@@ -64,12 +65,14 @@ class Mixture(Law):
         if 0 in counts:
             raise ValueError(f"{count} frequencies are too few for the {len(counts)} components of the mixture")
         candidates = [c.quadrature_rules(n) for c, n in zip(self.components, counts, strict=True)]
-        names = [[rule.name for rule in rules] for rules in candidates]
-        common = [name for name in names[0] if all(name in others for others in names)]
-        return [
-            self._join([rules[found.index(name)] for rules, found in zip(candidates, names, strict=True)])
-            for name in common
-        ]
+        kinds = [{rule.name: rule for rule in rules} for rules in candidates]
+        joined = []
+        for name in dict.fromkeys(name for kind in kinds for name in kind):
+            # A law without tails has one weighted grid, which goes with any choice of the others' tails.
+            chosen = [kind.get(name, kind.get(WEIGHTED_GRID)) for kind in kinds]
+            if None not in chosen:
+                joined.append(self._join(chosen, name))
+        return joined
 
     def breakpoints(self) -> list[np.ndarray]:
         axes = zip(*(component.breakpoints() for component in self.components), strict=True)
@@ -78,11 +81,10 @@ class Mixture(Law):
     def extent(self, tail: float) -> np.ndarray:
         return np.max([component.extent(tail) for component in self.components], axis=0)
 
-    def _join(self, rules: list[QuadratureRule]) -> QuadratureRule:
+    def _join(self, rules: list[QuadratureRule], name: str) -> QuadratureRule:
         weights = [weight * rule.weights for weight, rule in zip(self.weights, rules, strict=True)]
-        return QuadratureRule(
-            np.concatenate([rule.frequencies for rule in rules]), np.concatenate(weights), rules[0].name
-        )
+        frequencies = np.concatenate([rule.frequencies for rule in rules])
+        return QuadratureRule(frequencies, np.concatenate(weights), name)
 
     def _quantiles(self, count: int) -> np.ndarray:
         """F^{-1}((k + 1/2) / count) of a one-dimensional mixture, by bracketing."""

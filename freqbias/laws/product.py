@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from math import prod
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -11,9 +11,15 @@ from scipy.stats import qmc
 from freqbias.laws.law import Law, QuadratureRule
 from freqbias.validation import PositivePerAxis, RealPerAxis, per_axis
 
+WEIGHTED_GRID = "weighted tensor grid"
+
 
 class ProductLaw(Law):
     """p(w) = prod_i p_i(w_i); p_i is symmetric about ``location`` and has the given ``scale``."""
+
+    #: Probabilities outside of the ranges, on each side, that weighted grids may cover. The best one falls with the
+    #: number of nodes: a wide range leaves few of them for the bulk.
+    tails: ClassVar[tuple[float, ...]] = (1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-11)
 
     scale: PositivePerAxis
     location: RealPerAxis = Field(default=[0.0], description="centre of the law")
@@ -26,13 +32,14 @@ class ProductLaw(Law):
     def centred_characteristic(self, z: np.ndarray, axis: int) -> np.ndarray:
         """E exp(i (w - location) z) of one coordinate; real since the law is symmetric about its location."""
 
-    def axis_rule(self, axis: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def axis_rule(self, axis: int, count: int, tail: float) -> tuple[np.ndarray, np.ndarray]:
         """``count`` nodes and weights on one axis that integrate smooth functions fast.
 
-        Default: midpoint rule on the bulk of the law, spectrally accurate for a smooth density that decays.
+        Default: midpoint rule on all but ``tail`` of the law on each side, spectrally accurate up to that for a
+        smooth density that decays.
         """
         law = self.axis_distribution(axis)
-        low, high = law.ppf(1e-11), law.isf(1e-11)
+        low, high = law.ppf(tail), law.isf(tail)
         nodes = low + (high - low) * (np.arange(count) + 0.5) / count
         weights = law.pdf(nodes)
         return nodes, weights / weights.sum()
@@ -54,14 +61,14 @@ class ProductLaw(Law):
         return np.stack([self.axis_distribution(i).rvs(count, random_state=generator) for i in axes], axis=1)
 
     def quadrature_rules(self, count: int) -> list[QuadratureRule]:
-        """1D: midpoints of equal-probability cells. Else also low-discrepancy points and a tensor of axis rules."""
+        """1D: midpoints of equal-probability cells. Else also low-discrepancy points and tensors of axis rules."""
         dimension = len(self.scale)
         if dimension == 1:
             return [self._equal_cells((count,))]
         rules = [self._low_discrepancy(count)]
         shape = tensor_shape(count, dimension)
         if shape is not None:
-            rules += [self._equal_cells(shape), self._tensor(shape)]
+            rules += [self._equal_cells(shape), *(self._tensor(shape, tail) for tail in self.tails)]
         return rules
 
     def breakpoints(self) -> list[np.ndarray]:
@@ -84,10 +91,11 @@ class ProductLaw(Law):
         frequencies = [self.axis_distribution(i).ppf(points[:, i]) for i in range(dimension)]
         return QuadratureRule(np.stack(frequencies, axis=1), np.full(count, 1 / count), "low-discrepancy points")
 
-    def _tensor(self, shape: tuple[int, ...]) -> QuadratureRule:
-        rules = [self.axis_rule(i, n) for i, n in enumerate(shape)]
+    def _tensor(self, shape: tuple[int, ...], tail: float) -> QuadratureRule:
+        rules = [self.axis_rule(i, n, tail) for i, n in enumerate(shape)]
         weights = grid_points([weights for _, weights in rules]).prod(axis=1)
-        return QuadratureRule(grid_points([nodes for nodes, _ in rules]), weights, "weighted tensor grid")
+        name = f"{WEIGHTED_GRID}, tails {tail:g}" if tail else WEIGHTED_GRID
+        return QuadratureRule(grid_points([nodes for nodes, _ in rules]), weights, name)
 
 
 def grid_points(axes: list[np.ndarray]) -> np.ndarray:

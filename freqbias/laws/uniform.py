@@ -1,6 +1,6 @@
 """Uniform law on a box."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import stats
@@ -11,6 +11,8 @@ from freqbias.laws.product import ProductLaw
 class Uniform(ProductLaw):
     """Uniform on location +- scale."""
 
+    tails: ClassVar[tuple[float, ...]] = (0.0,)
+
     family: Literal["uniform"] = "uniform"
 
     def axis_distribution(self, axis: int):
@@ -19,7 +21,7 @@ class Uniform(ProductLaw):
     def centred_characteristic(self, z: np.ndarray, axis: int) -> np.ndarray:
         return np.sinc(self.scale[axis] * z / np.pi)
 
-    def axis_rule(self, axis: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def axis_rule(self, axis: int, count: int, tail: float) -> tuple[np.ndarray, np.ndarray]:
         """Gauss-Legendre."""
         nodes, weights = np.polynomial.legendre.leggauss(count)
         return self.location[axis] + self.scale[axis] * nodes, weights / 2

@@ -1,0 +1,141 @@
+"""Can spectra be compared? They must stem from the same setting, mesh, times, samples and initial error.
+
+What may differ is how a level was computed: width, sampling rule (if the initial errors agree), solver, evaluator.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from freqbias.errors import InputError, NumericalError
+from freqbias.spectra import ErrorSpectra
+
+#: Coordinates and initial errors agree up to rounding: files store them in double precision.
+_TOLERANCE = 1e-8
+_OPTIMIZERS_WITH_MOMENTUM = ("momentum", "nesterov")
+
+
+def check_comparable(spectra: Sequence[ErrorSpectra]) -> None:
+    """Check that ``spectra`` (one to three levels) belong to one setting.
+
+    Raises InputError naming the first key that differs, both values and both levels; NumericalError if a spectrum
+    is not finite.
+    """
+    for one in spectra:
+        _check_alone(one)
+    for first, second in pairwise(spectra):
+        _check_settings(first, second)
+        _check_mesh(first, second)
+        _check_times(first, second)
+        _check_samples(first, second)
+
+
+def _check_alone(spectra: ErrorSpectra) -> None:
+    times = spectra.times
+    if len(times) == 0 or times[0] != 0 or np.any(np.diff(times) <= 0):
+        raise InputError(f"{spectra.problem.source}: times of {spectra.level} must start at 0 and increase")
+    finite = np.isfinite(spectra.values).all(axis=1)
+    if not finite.all():
+        raise NumericalError(
+            f"the spectrum of {spectra.level} is not finite at t = {times[~finite][0]:g}; "
+            "try a smaller training.learning_rate"
+        )
+    if not spectra.values[0].any():
+        raise InputError(f"{spectra.problem.source}: the initial error of {spectra.level} is 0, nothing to compare")
+
+
+def _check_settings(first: ErrorSpectra, second: ErrorSpectra) -> None:
+    a, b = _physical_settings(first), _physical_settings(second)
+    for key in {**a, **b}:
+        if a.get(key) != b.get(key):
+            raise _mismatch(key, first, _short(a.get(key)), second, _short(b.get(key)))
+
+
+def _physical_settings(spectra: ErrorSpectra) -> dict[str, Any]:
+    """The settings on which the theory depends, under their keys in the problem file."""
+    settings = spectra.problem.settings
+    network, training, data = settings.network, settings.training, settings.data
+    law = network.law.model_dump(mode="json", exclude_none=True)
+    found = {
+        "network.family": network.family,
+        "network.amplitude_std": network.amplitude_std,
+        "network.frequency_rate_ratio": network.frequency_rate_ratio,
+        "network.law.family": law.pop("family"),
+        **{f"network.law.{key}": value for key, value in law.items()},
+        "data.lower": data.lower,
+        "data.upper": data.upper,
+        "training.optimizer": training.optimizer,
+    }
+    if training.optimizer != "gradient-flow":
+        found["training.learning_rate"] = training.learning_rate
+    if training.optimizer in _OPTIMIZERS_WITH_MOMENTUM:
+        found["training.momentum"] = training.momentum
+    return found
+
+
+def _check_mesh(first: ErrorSpectra, second: ErrorSpectra) -> None:
+    a, b = first.mesh, second.mesh
+    cutoffs = [np.array([axis[-1] for axis in mesh.axes]) for mesh in (a, b)]
+    if not np.allclose(*cutoffs, rtol=_TOLERANCE, atol=0):
+        ratio = cutoffs[0] / cutoffs[1]
+        hint = ""
+        if np.allclose(ratio, 2 * np.pi, rtol=1e-3) or np.allclose(1 / ratio, 2 * np.pi, rtol=1e-3):
+            hint = "a factor 2 pi: frequencies must be in radians per unit of x"
+        raise _mismatch("mesh.cutoff", first, _short(cutoffs[0]), second, _short(cutoffs[1]), hint)
+    if a.cells != b.cells:
+        raise _mismatch("mesh.cells", first, _short(a.cells), second, _short(b.cells))
+    if a.degree != b.degree:
+        raise _mismatch("mesh.degree", first, a.degree, second, b.degree)
+    for axis, (x, y) in enumerate(zip(a.axis_nodes, b.axis_nodes, strict=True)):
+        k = int(np.argmax(np.abs(x - y)))
+        if abs(x[k] - y[k]) > _TOLERANCE * cutoffs[0][axis]:
+            where = f"mesh nodes differ: node {k} of axis {axis}"
+            raise _mismatch(where, first, _short(x[k]), second, _short(y[k]))
+
+
+def _check_times(first: ErrorSpectra, second: ErrorSpectra) -> None:
+    a, b = first.times, second.times
+    if len(a) == len(b) and np.allclose(a, b, rtol=_TOLERANCE, atol=0):
+        return
+    texts = [f"{len(times)} from 0 to {times[-1]:g}" for times in (a, b)]
+    if texts[0] == texts[1]:
+        k = int(np.argmax(~np.isclose(a, b, rtol=_TOLERANCE, atol=0)))
+        texts = [f"t = {times[k]:.10g} as number {k}" for times in (a, b)]
+    raise _mismatch("times differ", first, texts[0], second, texts[1])
+
+
+def _check_samples(first: ErrorSpectra, second: ErrorSpectra) -> None:
+    a, b = first.problem, second.problem
+    if len(a.points) != len(b.points):
+        texts = [f"{len(problem.points)} samples" for problem in (a, b)]
+        raise _mismatch("data.points", first, texts[0], second, texts[1])
+    for name, x, y in (("sample points", a.points, b.points), ("initial error", a.initial_error, b.initial_error)):
+        scale = max(np.abs(x).max(), np.abs(y).max())
+        difference = np.abs(x - y).reshape(len(x), -1).max(axis=1)
+        k = int(np.argmax(difference))
+        if difference[k] > _TOLERANCE * scale:
+            hint = ""
+            if name == "initial error" and "random" in {p.settings.network.sampling for p in (a, b)}:
+                hint = "an unmirrored random network starts from its own error: solve the PDE for the same problem"
+            raise _mismatch(f"{name} differ at sample {k}", first, _short(x[k]), second, _short(y[k]), hint)
+
+
+def _mismatch(key: str, first: ErrorSpectra, a: Any, second: ErrorSpectra, b: Any, hint: str = "") -> InputError:
+    text = f"{key}: {first.level} has {a}, {second.level} has {b}"
+    sources = [first.problem.source, second.problem.source]
+    if sources[0] != sources[1]:
+        text += f" ({sources[0]}, {sources[1]})"
+    return InputError(f"{text}; {hint}" if hint else text)
+
+
+def _short(value: Any) -> str:
+    """A value as a user writes it: numbers without digits to spare, one-element lists as the element."""
+    if value is None:
+        return "none"
+    if isinstance(value, np.ndarray | list | tuple):
+        texts = [_short(item) for item in value]
+        return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,192 @@
+"""Line figures: decay of frequencies, relative errors, learning times, loss, spectra at a few times."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from freqbias.compare.figure_style import (
+    INK,
+    LEVEL_COLOURS,
+    MARKERS,
+    MUTED,
+    SERIES,
+    TIME_LABEL,
+    UNIT,
+    logarithmic,
+)
+from freqbias.compare.learning_time import frozen_learning_times
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.numbers import short, vector
+from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+
+#: Decades below the largest value that an axis of magnitudes shows at most.
+_DECADES = 6
+#: Spectra are shown when these parts of what is learned in all are still to be learned.
+_MILESTONES = (1, 0.7, 0.4, 0.12, 0)
+
+
+def draw_decay(figure: Figure, comparison: Comparison) -> None:
+    """Theory (lines) against network (markers) at the chosen frequencies; below, their relative difference."""
+    theory, decay, times = comparison.theory, comparison.decay, comparison.times
+    key = f"network_vs_{theory}"
+    if comparison.relative_error.get(key) is not None:
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
+        _draw_over_time(below, times, comparison.relative_error[key], color=INK, marker="o", markersize=3)
+        _limit_magnitudes(below, [comparison.relative_error[key]], decades=4)
+        below.set_ylabel("relative\ndifference")
+        below.set_xlabel(TIME_LABEL)
+    else:
+        axes = figure.subplots()
+        axes.set_xlabel(TIME_LABEL)
+    shown = []
+    for number, frequency in enumerate(decay.frequencies):
+        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        for level in (theory, "network"):
+            if level is None or decay.ratio[level] is None:
+                continue
+            curve = decay.ratio[level][:, number]
+            shown.append(curve)
+            markers = level == "network"
+            look = {"marker": marker, "linestyle": "none", "markerfacecolor": "none"} if markers else {}
+            _draw_over_time(axes, times, curve, color=colour, **look)
+        look = {"marker": marker, "markerfacecolor": "none", "linestyle": "-" if theory else "none"}
+        axes.plot([], [], color=colour, label=f"ξ = {vector(frequency)}", **look)
+    _time_axis(axes, times)
+    _limit_magnitudes(axes, shown)
+    axes.set_ylabel("|v̂(ξ,t)| / |v̂(ξ,0)|")
+    axes.add_artist(axes.legend(loc="lower left", title=f"frequency ({UNIT})", alignment="left"))
+    kinds = []
+    if theory is not None:
+        kinds.append(Line2D([], [], color=INK, label=LEVEL_NAMES[theory]))
+    if "network" in comparison.spectra:
+        look = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
+        kinds.append(Line2D([], [], color=INK, label="network", **look))
+    axes.legend(handles=kinds, loc="upper right")
+
+
+def draw_relative_errors(figure: Figure, comparison: Comparison) -> None:
+    """Relative error over time for each pair that could be compared."""
+    axes = figure.subplots()
+    shown = []
+    looks = ((INK, "o", "-"), (SERIES[2], "s", "--"), (SERIES[1], "^", "-."))
+    for pair, (colour, marker, dashes) in zip(PAIRS, looks, strict=True):
+        error = comparison.relative_error[pair.key]
+        if error is not None:
+            look = {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 3.5}
+            _draw_over_time(axes, comparison.times, error, label=pair.name, **look)
+            shown.append(error)
+    _time_axis(axes, comparison.times)
+    _limit_magnitudes(axes, shown)
+    axes.set_xlabel(TIME_LABEL)
+    axes.set_ylabel("‖difference‖ / ‖initial error‖")
+    axes.legend(loc="best")
+
+
+def draw_learning_times(figure: Figure, comparison: Comparison) -> None:
+    """Learning time against frequency for every level, and by damping alone where that is a closed form."""
+    axes = figure.subplots()
+    profiles, problem = comparison.profiles, comparison.problem
+    xi, learned = profiles.frequencies, profiles.learning_time
+    significant = np.zeros(len(xi), dtype=bool)
+    for level, times in learned.items():
+        if times is None:
+            continue
+        significant |= np.isfinite(times)
+        look = {"linestyle": {"pde": "-", "kernel": "--"}.get(level, "none")}
+        if level == "network":
+            look |= {"marker": "o", "markersize": 3.2, "markerfacecolor": "none", "markevery": max(1, len(xi) // 150)}
+        axes.plot(xi, times, color=LEVEL_COLOURS[level], label=LEVEL_NAMES[level], **look)
+    if problem.dimension == 1 and problem.settings.training.optimizer == "gradient-flow":
+        frozen = frozen_learning_times(problem, xi[:, None], problem.settings.report.threshold)
+        label = "damping alone: ln(1/threshold) / (ρ₀ c(ξ))"
+        axes.plot(xi, np.where(significant, frozen, np.nan), color=MUTED, linestyle=":", label=label)
+    last = comparison.times[-1]
+    axes.axhline(last, color=MUTED, linewidth=1)
+    axes.annotate("end of training", (1, last), (-2, 3), ("axes fraction", "data"), "offset points", ha="right")
+    finite = [times[np.isfinite(times)] for times in learned.values() if times is not None]
+    smallest = min((times.min() for times in finite if times.size), default=comparison.times[1:2].min(initial=last))
+    logarithmic(axes.yaxis, max(smallest, last * 1e-8) / 1.5, last * 2)
+    if significant.any():
+        axes.set_xlim(0, xi[significant].max() * 1.08)
+    axes.set_xlabel(frequency_label(comparison))
+    axes.set_ylabel(f"time to fall below {short(problem.settings.report.threshold)} of the initial value")
+    axes.legend(loc="best")
+
+
+def draw_loss(figure: Figure, comparison: Comparison) -> None:
+    """Loss by Parseval for every level (lines) and at the samples where it was measured (markers)."""
+    axes = figure.subplots()
+    shown = []
+    for level in comparison.spectra:
+        colour, loss, measured = LEVEL_COLOURS[level], comparison.loss[level], comparison.measured_loss[level]
+        dashes = {"pde": "-", "kernel": "--", "network": ":"}[level]
+        label = f"{LEVEL_NAMES[level]}, from the spectrum"
+        _draw_over_time(axes, comparison.times, loss, color=colour, linestyle=dashes, label=label)
+        shown.append(loss)
+        if measured is not None:
+            look = {"color": colour, "marker": "o" if level == "network" else "x", "markerfacecolor": "none"}
+            label = f"{LEVEL_NAMES[level]}, at the samples"
+            _draw_over_time(axes, comparison.times, measured, linestyle="none", label=label, **look)
+            shown.append(measured)
+    _time_axis(axes, comparison.times)
+    _limit_magnitudes(axes, shown, decades=10)
+    axes.set_xlabel(TIME_LABEL)
+    axes.set_ylabel("loss (unit of the target)²")
+    axes.legend(loc="best")
+
+
+def draw_spectra(figure: Figure, comparison: Comparison) -> None:
+    """1D: magnitude of the spectrum at a few times, theory as lines and network as markers."""
+    axes = figure.subplots()
+    profiles, theory = comparison.profiles, comparison.theory
+    xi, shown = profiles.frequencies, []
+    for number, k in enumerate(milestones(comparison)):
+        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        for level in (theory, "network"):
+            if level is None or profiles.magnitude[level] is None:
+                continue
+            look = {}
+            if level == "network":
+                look = {"marker": marker, "linestyle": "none", "markerfacecolor": "none", "markersize": 3.2}
+                look["markevery"] = max(1, len(xi) // 75)
+            axes.plot(xi, profiles.magnitude[level][k], color=colour, **look)
+            shown.append(profiles.magnitude[level][k])
+        label = f"t = {short(comparison.times[k])}"
+        axes.plot([], [], color=colour, marker=marker, markerfacecolor="none", markersize=3.2, label=label)
+    _limit_magnitudes(axes, shown, decades=5)
+    axes.set_xlim(0, xi[-1])
+    axes.set_xlabel(frequency_label(comparison))
+    axes.set_ylabel("|v̂(ξ,t)| (unit of the target)")
+    axes.legend(loc="upper right")
+
+
+def milestones(comparison: Comparison) -> list[int]:
+    """Numbers of a few telling output times, the first and the last among them."""
+    remaining = comparison.remaining[comparison.theory or "network"]
+    wanted = remaining[-1] + (remaining[0] - remaining[-1]) * np.array(_MILESTONES)
+    nearest = np.abs(remaining - wanted[:, None]).argmin(axis=1)
+    return sorted({0, len(remaining) - 1, *nearest[1:-1].tolist()})
+
+
+def frequency_label(comparison: Comparison) -> str:
+    return f"frequency ξ ({UNIT})" if comparison.problem.dimension == 1 else f"frequency |ξ| ({UNIT})"
+
+
+def _draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, **look) -> None:
+    """Draw against time; 0 has no place on a logarithmic axis, neither as time nor as value."""
+    later = times > 0
+    axes.plot(times[later], np.where(values[later] > 0, values[later], np.nan), **look)
+
+
+def _time_axis(axes: Axes, times: np.ndarray) -> None:
+    later = times[times > 0]
+    if len(later):
+        logarithmic(axes.xaxis, later[0] / 1.15, later[-1] * 1.15)
+
+
+def _limit_magnitudes(axes: Axes, shown: list[np.ndarray], decades: float = _DECADES) -> None:
+    values = np.concatenate([values[np.isfinite(values)] for values in shown]) if shown else np.empty(0)
+    high = max(values.max(initial=0), 1e-16)
+    low = max(values[values > 0].min(initial=high), high * 10.0**-decades)
+    logarithmic(axes.yaxis, low / 1.6, high * 1.6)

@@ -1,0 +1,81 @@
+"""Decay of single frequencies over training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+from freqbias.problem import Problem
+from freqbias.spectra import ErrorSpectra
+
+#: At most this many peaks of the initial error are followed …
+_MOST_PEAKS = 5
+#: … of at least this part of the highest one …
+_LOWEST_PEAK = 0.01
+#: … and this far apart, in units of the resolution 2 pi / length of the box.
+_SEPARATION = 2.0
+
+
+@dataclass(frozen=True)
+class DecayCurves:
+    """|v(xi, t)| / |v(xi, 0)| at ``frequencies`` (k, d), nodes of the mesh, in radians per unit of x.
+
+    ``ratio[level]`` is (T, k), NaN where v(xi, 0) = 0, or None for a missing level; ``asked`` (k, d) are the
+    frequencies of the problem file, or the nodes themselves if it names none; ``learning_time[level]`` (k,).
+    """
+
+    nodes: np.ndarray
+    frequencies: np.ndarray
+    asked: np.ndarray
+    ratio: dict[str, np.ndarray | None]
+    learning_time: dict[str, np.ndarray | None]
+
+
+def chosen_nodes(problem: Problem, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers (k,) of the nodes to follow and the frequencies (k, d) asked for.
+
+    Those nearest to ``report.frequencies``, or the ``peaks`` of the initial spectrum ``initial`` (n,).
+    """
+    asked = problem.settings.report.frequencies
+    if asked:
+        wanted = np.array(asked, dtype=float)
+        return problem.mesh.node_numbers(wanted), wanted
+    nodes = peaks(problem, np.abs(initial))
+    return nodes, problem.mesh.nodes[nodes]
+
+
+def peaks(problem: Problem, magnitude: np.ndarray) -> np.ndarray:
+    """Numbers of the nodes of the highest well-separated maxima of ``magnitude`` (n,), by rising |xi|.
+
+    Only one half of frequency space is searched: the magnitude of real data is even.
+    """
+    mesh = problem.mesh
+    grid = magnitude.reshape(mesh.shape)
+    is_peak = (grid == maximum_filter(grid, size=3)).ravel() & (magnitude >= _LOWEST_PEAK * magnitude.max())
+    candidates = np.flatnonzero(is_peak & in_half_space(mesh.nodes))
+    distance = _SEPARATION * 2 * np.pi / (problem.upper - problem.lower)
+    chosen: list[int] = []
+    for node in candidates[np.argsort(-magnitude[candidates], kind="stable")]:
+        apart = (mesh.nodes[node] - mesh.nodes[chosen]) / distance
+        mirrored = (mesh.nodes[node] + mesh.nodes[chosen]) / distance
+        if not chosen or min(np.linalg.norm(apart, axis=1).min(), np.linalg.norm(mirrored, axis=1).min()) >= 1:
+            chosen.append(int(node))
+        if len(chosen) == _MOST_PEAKS:
+            break
+    return np.array(sorted(chosen, key=lambda node: np.linalg.norm(mesh.nodes[node])), dtype=int)
+
+
+def in_half_space(frequencies: np.ndarray) -> np.ndarray:
+    """True for one of xi and -xi, and for 0: the first coordinate that is not 0 is positive. (n, d) to (n,)."""
+    result = np.zeros(len(frequencies), dtype=bool)
+    undecided = np.ones(len(frequencies), dtype=bool)
+    for column in frequencies.T:
+        result |= undecided & (column > 0)
+        undecided &= column == 0
+    return result | undecided
+
+
+def decay_ratio(spectra: ErrorSpectra, nodes: np.ndarray) -> np.ndarray:
+    """|v(xi, t)| / |v(xi, 0)| (T, k) at the given nodes, NaN where v(xi, 0) = 0."""
+    magnitude = np.abs(spectra.values[:, nodes])
+    return np.divide(magnitude, magnitude[0], out=np.full(magnitude.shape, np.nan), where=magnitude[0] > 0)

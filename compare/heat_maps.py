@@ -1,0 +1,130 @@
+"""Images: magnitude over frequency and time, and over the plane of frequencies at a few times."""
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from freqbias.compare.curves import frequency_label, milestones
+from freqbias.compare.figure_style import DIFFERENCE_MAP, MAGNITUDE_MAP, UNIT, logarithmic, power_of_ten
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.numbers import short
+from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.meshes import BoxMesh
+
+#: Decades of the colour scales below their largest value.
+_DECADES = 5
+#: Pixels along an axis of a map of the frequency plane, at most.
+_PIXELS = 200
+
+
+def draw_level(figure: Figure, comparison: Comparison, level: str) -> None:
+    """|v| of one level over frequency and time, in the colour scale that all levels share."""
+    _draw_heat_map(
+        figure,
+        comparison,
+        comparison.profiles.magnitude[level],
+        _scale(comparison.profiles.magnitude),
+        MAGNITUDE_MAP,
+        LEVEL_NAMES[level],
+        "|v̂| (unit of the target)",
+    )
+
+
+def draw_difference(figure: Figure, comparison: Comparison, key: str) -> None:
+    """|v_a - v_b| of one pair over frequency and time, in the colour scale that all pairs share."""
+    _draw_heat_map(
+        figure,
+        comparison,
+        comparison.profiles.difference[key],
+        _scale(comparison.profiles.difference),
+        DIFFERENCE_MAP,
+        next(pair.name for pair in PAIRS if pair.key == key),
+        "|difference of v̂| (unit of the target)",
+    )
+
+
+def draw_maps(figure: Figure, comparison: Comparison) -> None:
+    """|v| over (ξ₁, ξ₂) at a few times (columns) for every level (rows); in 3D on the central plane ξ₃ = 0."""
+    columns = milestones(comparison)
+    levels = [level for level in LEVEL_NAMES if level in comparison.spectra]
+    mesh = comparison.problem.mesh
+    pick, extent = _pixels(mesh)
+    norm = _scale({level: np.abs(comparison.spectra[level].values[:1]) for level in levels})
+    grid = figure.subplots(len(levels), len(columns), sharex=True, sharey=True, squeeze=False)
+    for row, level in zip(grid, levels, strict=True):
+        for axes, k in zip(row, columns, strict=True):
+            values = np.maximum(np.abs(comparison.spectra[level].values[k][pick]), norm.vmin)
+            image = axes.imshow(
+                values.T, origin="lower", extent=extent, norm=norm, cmap=MAGNITUDE_MAP, interpolation="nearest"
+            )
+            axes.set_aspect("equal")
+            axes.grid(False)
+        row[0].set_ylabel(f"{LEVEL_NAMES[level]}\nξ₂")
+    for axes, k in zip(grid[0], columns, strict=True):
+        axes.set_title(f"t = {short(comparison.times[k])}")
+    for axes in grid[-1]:
+        axes.set_xlabel("ξ₁")
+    figure.supxlabel(f"frequencies ξ₁, ξ₂ in {UNIT}", fontsize=9)
+    _colour_bar(figure, image, grid, "|v̂(ξ,t)| (unit of the target)")
+
+
+def _draw_heat_map(figure, comparison, values, norm, colormap, title, label) -> None:
+    later = comparison.times > 0
+    times, xi = comparison.times[later], comparison.profiles.frequencies
+    axes = figure.subplots()
+    image = axes.pcolormesh(
+        _edges(np.log(times), np.exp),
+        _edges(xi),
+        np.maximum(values[later].T, norm.vmin),
+        norm=norm,
+        cmap=colormap,
+        rasterized=True,
+    )
+    logarithmic(axes.xaxis, *_edges(np.log(times), np.exp)[[0, -1]])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(max(0, _edges(xi)[0]), _edges(xi)[-1])
+    axes.grid(False)
+    axes.set_title(title)
+    axes.set_xlabel("learning time t")
+    axes.set_ylabel(frequency_label(comparison))
+    _colour_bar(figure, image, axes, label)
+
+
+def _scale(groups: dict[str, np.ndarray | None]) -> LogNorm:
+    """One logarithmic scale for all arrays; its lower end must be positive even if all values are 0."""
+    high = max(max(values.max() for values in groups.values() if values is not None), 1e-15)
+    return LogNorm(high * 10.0**-_DECADES, high)
+
+
+def _colour_bar(figure: Figure, image, axes, label: str) -> None:
+    bar = figure.colorbar(image, ax=axes, format=power_of_ten, extend="min", pad=0.02)
+    bar.ax.yaxis.set_major_locator(LogLocator(numticks=6))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.outline.set_visible(False)
+    # As an image: the gradient would otherwise be hundreds of paths.
+    bar.solids.set_rasterized(True)
+    bar.set_label(label)
+
+
+def _edges(centres: np.ndarray, back=lambda values: values) -> np.ndarray:
+    """Edges (n + 1,) of cells around ``centres`` (n,), mapped by ``back``."""
+    if len(centres) == 1:
+        return back(centres[0] + np.array([-0.5, 0.5]))
+    middles = 0.5 * (centres[1:] + centres[:-1])
+    first, last = 2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1]
+    return back(np.concatenate([[first], middles, [last]]))
+
+
+def _pixels(mesh: BoxMesh) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Numbers (p, q) of the nodes nearest to even pixels of the (first) two axes, and the extent of the image."""
+    centres = []
+    for axis, nodes in zip(mesh.axes[:2], mesh.axis_nodes[:2], strict=True):
+        count = min(len(nodes), _PIXELS)
+        centres.append(axis[0] + (np.arange(count) + 0.5) * (axis[-1] - axis[0]) / count)
+    plane = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
+    coordinates = np.zeros((*plane.shape[:2], mesh.dimension))
+    coordinates[..., :2] = plane
+    numbers = mesh.node_numbers(coordinates.reshape(-1, mesh.dimension))
+    (x, y) = mesh.axes[:2]
+    return numbers.reshape(plane.shape[:2]), (x[0], x[-1], y[0], y[-1])

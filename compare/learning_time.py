@@ -1,0 +1,38 @@
+"""When is a frequency learned? The first time at which its error falls below a part of its initial value."""
+
+import numpy as np
+
+from freqbias.problem import Problem
+
+#: Frequencies that start below this part of the largest magnitude carry no signal: they get no learning time.
+SIGNIFICANT = 1e-3
+
+
+def learning_times(times: np.ndarray, magnitudes: np.ndarray, threshold: float) -> np.ndarray:
+    """First times (k,) at which ``magnitudes`` (T, k) fall below ``threshold`` times their value at times[0] = 0.
+
+    NaN where that never happens, or where the initial magnitude is below SIGNIFICANT times the largest one.
+    Between outputs the logarithm of the magnitude is taken as linear in t, which is exact for a frequency that
+    decays exponentially, however far apart the outputs are.
+    """
+    initial = magnitudes[0]
+    ratio = magnitudes / np.where(initial > 0, initial, 1)
+    below = ratio < threshold
+    learned = below.any(axis=0) & (initial > SIGNIFICANT * initial.max())
+    result = np.full(magnitudes.shape[1], np.nan)
+    columns = np.flatnonzero(learned)
+    after = below[:, columns].argmax(axis=0)
+    # A magnitude of exactly 0 has no logarithm.
+    high, low = (np.log(np.maximum(ratio[rows, columns], 1e-300)) for rows in (after - 1, after))
+    part = (high - np.log(threshold)) / (high - low)
+    result[columns] = times[after - 1] + part * (times[after] - times[after - 1])
+    return result
+
+
+def frozen_learning_times(problem: Problem, frequencies: np.ndarray, threshold: float) -> np.ndarray:
+    """ln(1 / threshold) / (rho_0 c(xi)) at ``frequencies`` (k, d): learning by damping alone, under gradient flow.
+
+    The solution of the PDE for frequencies that do not move (THEORY section 7). NaN where nothing is learned.
+    """
+    rate = problem.density * problem.family.damping(frequencies)
+    return np.divide(-np.log(threshold), rate, out=np.full(len(rate), np.nan), where=rate > 0)

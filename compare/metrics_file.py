@@ -1,0 +1,87 @@
+"""``metrics.json``: the numbers of a comparison for machines. ``UNITS`` documents its keys."""
+
+import json
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.reading import reading, verdict
+from freqbias.files import write_text
+
+SCHEMA = "freqbias-metrics-1"
+
+#: Meaning and unit of the keys; stands in the file itself.
+UNITS = {
+    "times": "learning time (learning rate times steps)",
+    "frequencies": "radians per unit of x",
+    "relative_error": "1; L2 norm over frequency of the difference / norm of the second of the pair at time 0",
+    "max_relative_error": "1; maximum of relative_error over times",
+    "worst_time": "learning time at which the maximum is reached",
+    "remaining": "1; L2 norm over frequency of the error spectrum / its value at time 0",
+    "loss": "(unit of the target)^2; 1/2 (2 pi)^-d / density * norm^2 of the error spectrum (Parseval)",
+    "measured_loss": "(unit of the target)^2; half the mean squared error at the samples",
+    "decay_curves": "1; |v(xi, t)| / |v(xi, 0)| at each frequency, one list over times for each",
+    "learning_times": "learning time at which |v(xi, t)| first falls below threshold * |v(xi, 0)|; null if never",
+}
+
+
+def metrics(comparison: Comparison) -> dict[str, Any]:
+    """The content of ``metrics.json``: plain lists, numbers and texts; None for what is missing or not finite."""
+    decay, profiles, problem = comparison.decay, comparison.profiles, comparison.problem
+    content = {
+        "schema": SCHEMA,
+        "name": problem.settings.name,
+        "problem_digest": problem.digest,
+        "grade": verdict(comparison).grade,
+        "verdict": verdict(comparison).sentence,
+        "reading": reading(comparison),
+        "times": comparison.times,
+        "relative_error": comparison.relative_error,
+        "max_relative_error": comparison.max_relative_error,
+        "worst_time": comparison.worst_time,
+        "remaining": comparison.remaining,
+        "loss": comparison.loss,
+        "measured_loss": comparison.measured_loss,
+        "decay_curves": {
+            "frequencies": decay.frequencies,
+            "asked_for": decay.asked,
+            **{level: None if ratio is None else ratio.T for level, ratio in decay.ratio.items()},
+            "learning_times": decay.learning_time,
+        },
+        "learning_times": {
+            "threshold": problem.settings.report.threshold,
+            "frequencies": profiles.frequencies,
+            "averaged_over": profiles.kind,
+            **profiles.learning_time,
+        },
+        "levels": {
+            level: {"problem_digest": one.problem.digest, "width": one.problem.settings.network.width, **one.info}
+            for level, one in comparison.spectra.items()
+        },
+        "units": UNITS,
+    }
+    return _plain(content)
+
+
+def write_metrics(comparison: Comparison, path: str | os.PathLike) -> None:
+    """Write ``metrics.json``: strict JSON, atomically. Raises InputError if the place cannot be written."""
+    write_text(path, json.dumps(metrics(comparison), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in the types of JSON, which has no NaN."""
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case np.ndarray() | np.generic():
+            return _plain(value.tolist())
+        case float():
+            return value if math.isfinite(value) else None
+        case None | bool() | int() | str():
+            return value
+    return str(value)

@@ -1,0 +1,242 @@
+"""The panels of the report. A new panel is one function here, named in ``PANELS``.
+
+A panel is a function (comparison, run) → ``Panel``, or None where it has nothing to show.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from freqbias.compare import curves, heat_maps
+from freqbias.compare.figure_style import UNIT, render_svg
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.numbers import short, vector
+from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.compare.reading import reading
+from freqbias.compare.summary import why_missing
+
+WIDE, SMALL = (8.4, 4.4), (3.3, 2.9)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of a panel: its SVG element and a description for those who do not see it."""
+
+    svg: str
+    description: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry of a table; ``value`` is the number behind ``text``, in full precision."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """``head`` (columns) and ``rows``; ``head`` empty: a list of key and value. The last ``numbers`` columns are."""
+
+    head: list[str]
+    rows: list[list[Cell]]
+    numbers: int = 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One section of the report. Texts are plain: the template escapes them."""
+
+    identifier: str
+    title: str
+    text: str = ""
+    drawings: list[Drawing] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    details: str = ""
+
+
+def draw(identifier: str, description: str, size: tuple[float, float], function: Callable[[Figure], None]) -> Drawing:
+    """``function`` draws on an empty matplotlib figure of ``size`` inches; ``identifier`` is unique in the page."""
+    return Drawing(render_svg(identifier, size, function), description, wide=size[0] > SMALL[0])
+
+
+def decay(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """The figure that proves the verdict."""
+    names = [LEVEL_NAMES[level] for level in (comparison.theory, "network") if level in comparison.spectra]
+    text = "How the error at single frequencies decays over training, relative to its start"
+    if len(names) == 2:
+        text += f": {names[0]} as lines, {names[1]} as markers. Below: the difference over all frequencies"
+    figure = draw(
+        "decay", f"Decay curves of {' and '.join(names)}", (8.4, 5.4), partial(_on, comparison, curves.draw_decay)
+    )
+    return Panel("decay", "Decay of single frequencies", f"{text}.", [figure])
+
+
+def setting(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """The problem in short."""
+    problem, mesh = comparison.problem, comparison.problem.mesh
+    network, training, target = problem.settings.network, problem.settings.training, problem.settings.target
+    law = network.law.model_dump(mode="json", exclude_none=True)
+    family = law.pop("family")
+    parts = [f"{key} {_plain(value)}" for key, value in law.items()]
+    box = " × ".join(f"[{short(a)}, {short(b)}]" for a, b in zip(problem.lower, problem.upper, strict=True))
+    how = network.sampling
+    if how == "random":
+        how += ", mirrored" if network.mirrored else ", not mirrored"
+    rows = {
+        "Network": f"{network.family}, width {network.width}, {how}",
+        "Law of the frequencies": f"{family}: {', '.join(parts)} ({UNIT})",
+        "Amplitudes": f"standard deviation σ = {short(network.amplitude_std)}",
+        "Rate of frequencies / amplitudes": short(network.frequency_rate_ratio),
+        "Target": target.expression or target.file or target.function,
+        "Data": f"{len(problem.points)} points ({problem.settings.data.sampling}) in {box}",
+        "Training": f"{training.optimizer}, learning rate {short(training.learning_rate)}",
+        "Learning times": f"{len(comparison.times)} outputs from 0 to {short(comparison.times[-1])}",
+        "Frequency mesh": (
+            f"|ξ| ≤ {vector(np.array([axis[-1] for axis in mesh.axes]))} {UNIT}, "
+            f"{' × '.join(map(str, mesh.cells))} cells of degree {mesh.degree}, {len(mesh.nodes)} nodes"
+        ),
+    }
+    table = Table([], [[Cell(key), Cell(str(value))] for key, value in rows.items()])
+    return Panel("setting", "Setting", tables=[table])
+
+
+def differences(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """Largest relative errors of the three pairs, and the errors over time."""
+    rows = []
+    for pair in PAIRS:
+        largest, when = comparison.max_relative_error[pair.key], comparison.worst_time[pair.key]
+        if largest is None:
+            rows.append([Cell(pair.name), Cell(why_missing(comparison, pair.key)), Cell("–"), Cell("–"), Cell("–")])
+            continue
+        final = float(comparison.relative_error[pair.key][-1])
+        numbers = [Cell(short(value), value) for value in (largest, when, final)]
+        rows.append([Cell(pair.name), Cell(pair.isolates), *numbers])
+    table = Table(["Pair", "What makes the difference", "Largest", "At time", "At the end"], rows, numbers=3)
+    drawings = []
+    if comparison.headline is not None:
+        title = "Relative errors of the pairs over learning time"
+        drawings = [draw("errors", title, (8.4, 3.8), partial(_on, comparison, curves.draw_relative_errors))]
+    text = "L2 norm over frequency of the difference of two error spectra, relative to the initial error."
+    return Panel("differences", "Where the difference comes from", f"{reading(comparison)} {text}", drawings, [table])
+
+
+def heat_map(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
+    """Frequency × time: the levels, and their differences."""
+    if not np.any(comparison.times > 0):
+        return None
+    drawings = []
+    for level in comparison.spectra:
+        function = partial(heat_maps.draw_level, comparison=comparison, level=level)
+        drawings.append(draw(f"heat-{level}", f"Error spectrum of {LEVEL_NAMES[level]}", SMALL, function))
+    for pair in PAIRS:
+        if comparison.relative_error[pair.key] is not None:
+            function = partial(heat_maps.draw_difference, comparison=comparison, key=pair.key)
+            drawings.append(draw(f"heat-{pair.key.replace('_', '-')}", f"Difference, {pair.name}", SMALL, function))
+    average = "" if comparison.problem.dimension == 1 else ", averaged over directions"
+    text = f"Magnitude of the error spectrum{average}, then of the differences. Each group shares one colour scale."
+    return Panel("heat-maps", "Frequency × time", text, drawings)
+
+
+def spectra(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """The spectra at a few times: curves in 1D, maps in 2D and 3D."""
+    if comparison.problem.dimension == 1:
+        names = [LEVEL_NAMES[level] for level in (comparison.theory, "network") if level in comparison.spectra]
+        text = "Magnitude of the error spectrum"
+        text += f": {names[0]} as lines, network as markers." if len(names) == 2 else "."
+        function = partial(_on, comparison, curves.draw_spectra)
+        return Panel("spectra", "Spectrum at a few times", text, [draw("spectra", text, WIDE, function)])
+    plane = "the plane of frequencies" if comparison.problem.dimension == 2 else "the central plane ξ₃ = 0"
+    text = f"Magnitude of the error spectrum over {plane}, in one colour scale."
+    columns = len(curves.milestones(comparison))
+    size = (WIDE[0], 0.9 + len(comparison.spectra) * min(2.2, (WIDE[0] - 1.6) / columns))
+    return Panel(
+        "spectra",
+        "Maps at a few times",
+        text,
+        [draw("maps", text, size, partial(_on, comparison, heat_maps.draw_maps))],
+    )
+
+
+def learning_time(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """Which frequencies are learned when."""
+    threshold = comparison.problem.settings.report.threshold
+    text = f"First time at which the error of a frequency is below {short(threshold)} of its initial value."
+    function = partial(_on, comparison, curves.draw_learning_times)
+    figure = draw("learning-time", "Learning time against frequency", WIDE, function)
+    decay = comparison.decay
+    levels = [level for level in LEVEL_NAMES if level in comparison.spectra]
+    rows = [
+        [Cell(vector(xi)), *(_number(decay.learning_time[level][number]) for level in levels)]
+        for number, xi in enumerate(decay.frequencies)
+    ]
+    table = Table([f"Frequency ξ ({UNIT})", *(LEVEL_NAMES[level] for level in levels)], rows, numbers=len(levels))
+    return Panel("learning-time", "Learning time", text, [figure], [table] if rows else [])
+
+
+def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """The loss from the spectra, beside the loss at the samples."""
+    text = (
+        "By Parseval the loss follows from the spectrum, ½ (2π)⁻ᵈ / ρ₀ ‖v̂‖². It equals the loss at the samples if "
+        "these are evenly spread and the mesh holds the whole spectrum."
+    )
+    figure = draw("loss", "Loss over learning time", WIDE, partial(_on, comparison, curves.draw_loss))
+    return Panel("loss", "Loss", text, [figure])
+
+
+def computation(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
+    """Run times, facts of each level, versions: what ``run`` and the spectra know."""
+    rows = [
+        [f"wall time of {LEVEL_NAMES.get(part, part)}", f"{short(seconds)} s"]
+        for part, seconds in run.get("wall_seconds", {}).items()
+    ]
+    for level, one in comparison.spectra.items():
+        rows += [[f"{LEVEL_NAMES[level]}: {key.replace('_', ' ')}", _plain(value)] for key, value in one.info.items()]
+    rows += [[str(key), _plain(value)] for key, value in run.items() if not isinstance(value, dict)]
+    rows += [[f"version of {name}", str(version)] for name, version in run.get("versions", {}).items()]
+    if not rows:
+        return None
+    return Panel("computation", "Computation", tables=[Table([], [[Cell(text) for text in row] for row in rows])])
+
+
+def problem_file(comparison: Comparison, run: dict[str, Any]) -> Panel:
+    """The resolved problem file."""
+    text = "Every setting with its default filled in, enough to repeat the run."
+    return Panel("problem", "Problem file", text, details=comparison.problem.to_toml())
+
+
+#: The report from top to bottom, below its verdict.
+PANELS: list[Callable[[Comparison, dict[str, Any]], Panel | None]] = [
+    decay,
+    setting,
+    differences,
+    heat_map,
+    spectra,
+    learning_time,
+    loss,
+    computation,
+    problem_file,
+]
+
+
+def _on(comparison: Comparison, function: Callable[[Figure, Comparison], None], figure: Figure) -> None:
+    function(figure, comparison)
+
+
+def _number(value: Any) -> Cell:
+    return Cell(short(float(value)), float(value)) if np.isfinite(value) else Cell("never")
+
+
+def _plain(value: Any) -> str:
+    """Numbers and lists without digits to spare, anything else as text."""
+    if isinstance(value, list):
+        texts = [_plain(item) for item in value]
+        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return short(float(value)) if isinstance(value, float | np.floating) else str(value)
