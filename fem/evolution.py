@@ -14,6 +14,8 @@ from freqbias.progress import Progress, silent
 #: Solves with one factorization before the next shift: a factorization costs about as much as this many solves.
 _SOLVES_PER_SHIFT = 6
 _MAX_DIMENSION = 800
+#: Rates above the largest one that the box allows are bent below this many times that rate.
+_CEILING = 4.0
 #: A mode with less than this part of the initial norm may be unstable: it is below what anybody resolves.
 _NEGLIGIBLE = 1e-7
 
@@ -164,14 +166,16 @@ def _verify(
 
 
 def _saturated(rates: np.ndarray, largest_rate: float, stable_rate: float) -> np.ndarray:
-    """``rates`` up to ``largest_rate`` as they are (to 1e-12), faster ones bent smoothly below ``stable_rate``.
+    """``rates`` up to ``largest_rate`` as they are (to 1e-12), faster ones bent smoothly below a stable ceiling.
 
-    A kink would serve as well, but the Krylov spaces approximate smooth functions with far fewer vectors.
+    The Krylov spaces need few vectors for a smooth function that oscillates little: so no kink at the largest rate,
+    and no ceiling far above it.
     """
     if not np.isfinite(stable_rate) or largest_rate >= stable_rate:
         return np.minimum(rates, largest_rate)
-    sharpness = max(4.0, np.log(1e-12) / np.log(largest_rate / stable_rate))
-    relative = np.log(np.maximum(rates / stable_rate, 1e-300))
+    ceiling = min(stable_rate, _CEILING * largest_rate)
+    sharpness = np.log(1e-12) / np.log(largest_rate / ceiling)
+    relative = np.log(np.maximum(rates / ceiling, 1e-300))
     return rates * np.exp(-np.logaddexp(0, sharpness * relative) / sharpness)
 
 

@@ -32,6 +32,7 @@ class RationalKrylovSpace:
         self._columns = np.empty((len(start), 16), order="F")
         self.dimension = 0
         self.projected = np.zeros((0, 0))
+        self._modes: tuple[np.ndarray, np.ndarray] | None = None
         self._inverse = np.zeros((0, 0))
         if not self.invariant:
             self._append(start / self.start_norm)
@@ -72,16 +73,22 @@ class RationalKrylovSpace:
         grown[:-1, :-1] = self.projected
         grown[:, -1] = grown[-1, :] = column
         self.projected = grown
+        self._modes = None
+
+    def _eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues and eigenvectors of V* A V."""
+        if self._modes is None:
+            self._modes = np.linalg.eigh(self.projected)
+        return self._modes
 
     def rates_and_weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values (k,) of V* A V, approximate decay rates, and the part (k,) of the start that each one carries."""
-        rates, vectors = np.linalg.eigh(self.projected)
+        rates, vectors = self._eigen()
         return rates.clip(min=0), np.abs(vectors[0])
 
     def coefficients(self, response: Response) -> np.ndarray:
         """Coefficients (T, k) of the response in the basis, from V* A V: rounding grows with rate times time."""
-        rates, vectors = np.linalg.eigh(self.projected)
-        return self._evaluate(rates, vectors, response)
+        return self._evaluate(*self._eigen(), response)
 
     def project_inverse(self, systems: ShiftedSystems) -> None:
         """Project (M + gamma A)^{-1}, for the gamma that ``systems`` holds.
