@@ -1,0 +1,15 @@
+"""The network side: training with PyTorch, and the exact infinite-width kernel flow on the same samples."""
+
+from freqbias.nn.kernel_flow import MOST_SAMPLES, kernel_flow
+from freqbias.problem import Problem
+from freqbias.progress import Progress, silent
+from freqbias.spectra import ErrorSpectra
+
+__all__ = ["MOST_SAMPLES", "kernel_flow", "train"]
+
+
+def train(problem: Problem, progress: Progress = silent) -> ErrorSpectra:
+    """Train the network of ``problem``; see ``freqbias.nn.training.train``."""
+    from freqbias.nn.training import train as run  # PyTorch takes seconds to import: only when it is used
+
+    return run(problem, progress)

@@ -57,7 +57,7 @@ def test_constant_expression_fills_all_points():
     ],
 )
 def test_expression_refuses_all_but_arithmetic(text):
-    with pytest.raises(ValueError, match="allowed|expression|unknown|takes|nested|characters"):
+    with pytest.raises(ValueError, match=r"allowed|expression|unknown|takes|nested|characters"):
         ExpressionTarget(text, 1)
 
 
@@ -180,7 +180,7 @@ def test_samples_that_ship_with_matplotlib(settings):
     problem = Problem.create(settings)
     assert problem.points.shape == (403, 1)
     settings["target"]["file"] = "matplotlib:../../__init__.py"
-    with pytest.raises(InputError, match="ships no such sample; it has .*jacksboro_fault_dem.npz"):
+    with pytest.raises(InputError, match=r"ships no such sample; it has .*jacksboro_fault_dem\.npz"):
         _ = Problem.create(settings).points
 
 

@@ -21,7 +21,7 @@ def compare(
     """
     from freqbias.cli.artefacts import write_comparison
     from freqbias.errors import InputError
-    from freqbias.nn.kernel_flow import MAX_SAMPLES, kernel_flow
+    from freqbias.nn import MOST_SAMPLES, kernel_flow
     from freqbias.spectra import ErrorSpectra
 
     levels: dict[str, ErrorSpectra] = {}
@@ -33,6 +33,6 @@ def compare(
     if len(levels) < 2:
         raise InputError(f"{files[0]}: at least two of a pde, a network and a kernel file are needed")
     other = next(iter(levels.values()))
-    if "kernel" not in levels and other.problem.optimizer is not None and len(other.problem.points) <= MAX_SAMPLES:
+    if "kernel" not in levels and other.problem.optimizer is not None and len(other.problem.points) <= MOST_SAMPLES:
         levels["kernel"] = kernel_flow(other.problem)
     write_comparison(levels, out)

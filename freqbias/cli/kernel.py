@@ -16,7 +16,7 @@ def kernel(
     """Compute the infinite-width kernel flow on the samples."""
     problem = read_problem(problem_file, changes)
 
-    from freqbias.nn.kernel_flow import kernel_flow
+    from freqbias.nn import kernel_flow
     from freqbias.progress import progress_bar
 
     with progress_bar("kernel flow") as progress:

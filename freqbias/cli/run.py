@@ -41,7 +41,6 @@ def run(
 def _train_and_compare(problem, pde, out: Path, ranks: int) -> None:
     from freqbias import nn
     from freqbias.cli.artefacts import write_comparison
-    from freqbias.nn.kernel_flow import MAX_SAMPLES, kernel_flow
     from freqbias.progress import progress_bar
 
     levels = {}
@@ -50,12 +49,12 @@ def _train_and_compare(problem, pde, out: Path, ranks: int) -> None:
     else:
         pde.write(out / "pde.nc")
         levels["pde"] = pde
-        if len(problem.points) <= MAX_SAMPLES:
+        if len(problem.points) <= nn.MOST_SAMPLES:
             with progress_bar("kernel flow") as progress:
-                levels["kernel"] = kernel_flow(problem, progress)
+                levels["kernel"] = nn.kernel_flow(problem, progress)
             levels["kernel"].write(out / "kernel.nc")
         else:
-            typer.echo(f"Kernel flow left out: {len(problem.points)} samples, at most {MAX_SAMPLES}.")
+            typer.echo(f"Kernel flow left out: {len(problem.points)} samples, at most {nn.MOST_SAMPLES}.")
     with progress_bar("training") as progress:
         levels["network"] = nn.train(problem, progress)
     levels["network"].write(out / "network.nc")
