@@ -6,15 +6,17 @@ lists its variables and attributes.
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from freqbias.errors import InputError
 from freqbias.files import atomic_path
 from freqbias.meshes import BoxMesh
 from freqbias.problem import Problem
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SCHEMA = "freqbias-spectra-1"
 LEVELS = ("pde", "kernel", "network")
@@ -56,8 +58,10 @@ class ErrorSpectra:
         """L2 norm over the mesh at every time (T,)."""
         return self.mesh.norm(self.values)
 
-    def to_xarray(self) -> xr.Dataset:
+    def to_xarray(self) -> "xr.Dataset":
         """The spectra as they stand in a spectrum file."""
+        import xarray as xr  # with pandas behind it as slow to import as all the rest: only where files are made
+
         problem = self.problem
         variables = {
             "error_spectrum": (
@@ -109,6 +113,8 @@ class ErrorSpectra:
     @classmethod
     def read(cls, path: str | os.PathLike) -> "ErrorSpectra":
         """Read a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
+        import xarray as xr
+
         try:
             with xr.open_dataset(path, engine="h5netcdf") as stored:
                 dataset = stored.load()
@@ -119,7 +125,7 @@ class ErrorSpectra:
         return cls.from_xarray(dataset, source=str(path))
 
     @classmethod
-    def from_xarray(cls, dataset: xr.Dataset, source: str = "spectra") -> "ErrorSpectra":
+    def from_xarray(cls, dataset: "xr.Dataset", source: str = "spectra") -> "ErrorSpectra":
         """The inverse of ``to_xarray``; raises InputError naming ``source`` if something is missing or wrong."""
         schema = dataset.attrs.get("schema")
         if schema != SCHEMA:

@@ -13,7 +13,7 @@ from freqbias.transforms import fourier_transform
 LARGEST_GROWTH = 1e6
 #: … or this many times, if the learning rate is not stable either. A wide network need not run off to infinity then:
 #: its frequencies are shaken until the kernel is another one, and the loss stays at some hundred times the first.
-SUSPICIOUS_GROWTH = 4.0
+SUSPICIOUS_GROWTH = 2.0
 
 _ITERATIONS = 300
 _RELATIVE_CHANGE = 1e-4

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,19 +40,32 @@ def settings():
 
 
 @pytest.fixture
-def command():
-    """Run ``freqbias`` in a process of its own; under ``ranks`` MPI processes if given."""
-    import subprocess
+def command(capfd, monkeypatch):
+    """Run ``freqbias`` with the given words: in this process, or under ``ranks`` MPI processes of their own."""
 
-    # A job started from inside of an MPI job must not think that it belongs to it.
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "HYD", "MPI", "HYDI"))}
-    folder = Path(sys.executable).parent
+    def run(*words, ranks=None, timeout=120):
+        if ranks is not None:
+            return run_processes(ranks, "-m", "freqbias", *words, timeout=timeout)
+        from freqbias.cli.main import main
 
-    def run(*arguments, ranks=None, timeout=120, **options):
-        launch = [] if ranks is None else [str(folder / "mpirun"), "-n", str(ranks)]
-        words = [*launch, sys.executable, "-m", "freqbias", *map(str, arguments)]
-        return subprocess.run(
-            words, capture_output=True, text=True, timeout=timeout, env=clean | {"OMP_NUM_THREADS": "1"}, **options
-        )
+        monkeypatch.setattr(sys, "argv", ["freqbias", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capfd.readouterr()
+        return subprocess.CompletedProcess(words, ended.value.code or 0, shown.out, shown.err)
 
     return run
+
+
+def run_processes(ranks, *words, timeout=120):
+    """Python with ``words`` under mpirun; a job started from inside of an MPI job must not think it belongs to it."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "HYD", "MPI"))}
+    launch = [Path(sys.executable).parent / "mpirun", "-n", str(ranks), sys.executable]
+    return subprocess.run(
+        [*map(str, [*launch, *words])],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=clean | {"OMP_NUM_THREADS": "1", "UCX_TLS": "self,sm,tcp"},
+    )

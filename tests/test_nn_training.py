@@ -1,7 +1,7 @@
 """Trained networks against the kernel flow, each optimizer against its response, and training as a program."""
 
-import subprocess
-import sys
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,10 +240,10 @@ def test_divergence_names_the_largest_stable_learning_rate(optimizer, limit):
     settled = train(three_tones({"width": 400}, optimizer=optimizer, learning_rate=0.95 * stable, times=times))
     assert settled.loss[-1] < 1e-3 * settled.loss[0]
     with pytest.raises(DivergenceError) as caught:
-        train(three_tones({"width": 400}, optimizer=optimizer, learning_rate=1.5 * stable, times=times))
+        train(three_tones({"width": 400}, optimizer=optimizer, learning_rate=2 * stable, times=times))
     text = str(caught.value)
     assert "\n" not in text
-    assert f"training.learning_rate = {1.5 * stable:.6g}" in text
+    assert f"training.learning_rate = {2 * stable:.6g}" in text
     assert f"steps of {optimizer}" in text
     named = float(text.split("learning rate is about ")[1].split()[0])
     assert named == pytest.approx(stable, rel=0.01)
@@ -297,10 +297,10 @@ def test_thread_count_is_restored():
     assert torch.get_num_threads() == before
 
 
-def test_package_imports_torch_only_to_train():
-    code = (
-        "import sys; from freqbias.nn import train; assert 'torch' not in sys.modules; "
-        "import freqbias.nn.training; assert 'torch' in sys.modules; assert 'dolfinx' not in sys.modules"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_training_through_the_package():
     np.testing.assert_array_equal(freqbias.nn.train(small()).values, train(small()).values)
+
+
+def test_network_side_knows_nothing_of_finite_elements():
+    for path in Path(freqbias.nn.__file__).parent.rglob("*.py"):
+        assert not re.search("dolfinx|petsc|freqbias.fem", path.read_text(encoding="utf-8")), path
