@@ -14,6 +14,8 @@ from freqbias.progress import Progress, silent
 #: Solves with one factorization before the next shift: a factorization costs about as much as this many solves.
 _SOLVES_PER_SHIFT = 6
 _MAX_DIMENSION = 800
+#: A change is taken for the error only if the change before it was less than this many times the tolerance.
+_DOUBT = 100.0
 #: Rates above the largest one that the box allows are bent below this many times that rate.
 _CEILING = 4.0
 #: A mode with less than this part of the initial norm may be unstable: it is below what anybody resolves.
@@ -46,9 +48,10 @@ def evolve(
     """u(t) for M u' = -A u, or for the same operator under another linear optimizer (default: gradient flow).
 
     ``initial`` (n_local, k) holds k real local vectors, for instance real and imaginary part, which share every
-    factorization; ``times`` (T,) learning times, 0 allowed. Stops when the last two extensions of the Krylov spaces
-    changed u by less than ``tolerance``, relative to u(0), at every time. ``largest_rate``: no error on the box of x
-    decays faster; for an optimizer with steps, faster modes, which only the mesh holds, get a stable rate instead.
+    factorization; ``times`` (T,) learning times, 0 allowed. Stops when the last extension of the Krylov spaces changed
+    u by less than ``tolerance``, relative to u(0), at every time, and the one before by less than 100 times that.
+    ``largest_rate``: no error on the box of x decays faster; for an optimizer with steps, faster modes, which only
+    the mesh holds, get a stable rate instead.
     Raises ConvergenceError, or DivergenceError if the optimizer is unstable at its learning rate.
     """
     optimizer = optimizer or GradientFlow()
@@ -118,7 +121,7 @@ def _grow(
         noise = 100 * np.finfo(float).eps * max(np.abs(space.projected).max() for space in spaces) * times
         done = all(space.invariant for space in spaces)
         if len(changes) >= 2:
-            recent = np.maximum(changes[-1], changes[-2])
+            recent = np.maximum(changes[-1], changes[-2] / _DOUBT)
             progress(min(0.95, np.log(recent.max() + 1e-300) / np.log(tolerance)) if recent.max() < 1 else 0.0)
             done = done or bool(np.all(recent <= np.maximum(tolerance, noise)))
         if done:
@@ -153,15 +156,16 @@ def _verify(
     response: Response,
     norm: float,
 ) -> np.ndarray:
-    """Error estimates (T,) from the accurate projection: the changes by the last two extensions."""
+    """Error estimates (T,) from the accurate projection: the last change, or the one before over _DOUBT."""
     systems.shift(gamma)
     squares = 0.0
     for number, space in enumerate(spaces):
         space.project_inverse(systems)
         history = [size[number] for size in sizes[-3:]]
         results = [space.accurate_coefficients(response, size) for size in history]
-        pairs = zip(results[1:], results[:-1], strict=True)
-        squares = squares + np.max([_difference(new, old) for new, old in pairs] or [np.zeros(1)], axis=0) ** 2
+        pairs = list(zip(results[1:], results[:-1], strict=True))
+        differences = [_difference(new, old) for new, old in pairs] or [np.zeros(1)]
+        squares = squares + np.maximum(differences[-1], differences[0] / _DOUBT) ** 2
     return np.sqrt(squares) / norm
 
 

@@ -53,14 +53,18 @@ class NufftEvaluator(Evaluator):
 
         return sum(part.real for part in self._each(evaluate, frequencies))
 
-    def adjoint(self, frequencies: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-        """sum_n strengths[k, n] exp(-i w_j.x_n) of real ``strengths`` (K, N): (K, m) complex.
+    def adjoint(self, frequencies: np.ndarray, strengths: np.ndarray, moments: bool) -> np.ndarray:
+        """sum_n r_n exp(-i w_j.x_n) of real ``strengths`` r (N,): (1, m) complex.
 
-        The result is a view of a buffer that the next call overwrites if there is one thread.
+        With ``moments`` also those of r_n x_n, one for each axis: (d + 1, m). If there is one thread, the result is
+        a view of a buffer that the next call overwrites.
         """
-        strengths = np.ascontiguousarray(strengths, dtype=complex)
-        rows = self._each(lambda part: part.adjoint(frequencies[part.neurons], strengths), frequencies)
-        return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+        rows = np.empty((1 + moments * len(self._columns), len(strengths)), dtype=complex)
+        rows[0] = strengths
+        if moments:
+            np.multiply(strengths, self._columns, out=rows[1:])
+        sums = self._each(lambda part: part.adjoint(frequencies[part.neurons], rows), frequencies)
+        return sums[0] if len(sums) == 1 else np.concatenate(sums, axis=1)
 
     def _each(self, work: Callable[["_Part"], np.ndarray], frequencies: np.ndarray) -> list[np.ndarray]:
         """The results of ``work`` on every part, in order."""
@@ -86,7 +90,7 @@ class _Part:
         dimension, points = columns.shape
         width = neurons.stop - neurons.start
         self.neurons = neurons
-        self._columns = columns
+        self._extents = np.ptp(columns, axis=1)
         self._tolerance = tolerance
         self._frequencies = np.full((dimension, width), np.nan)
         self._strengths = np.empty(width, dtype=complex)
@@ -94,13 +98,15 @@ class _Part:
         self._adjoints = np.empty((dimension + 1, width), dtype=complex)
         # setpts evaluates the kernel's transform at every target but only sorts the sources: the larger set
         # is the source, and what is then the wrong way round is the adjoint.
-        self._from_neurons = width >= points
-        sign = 1 if self._from_neurons else -1
+        from_neurons = width >= points
+        sign = 1 if from_neurons else -1
         self._plan = finufft.Plan(3, dimension, 1, tolerance, sign, nthreads=1, upsampfac=ratio)
         to_points, to_neurons = self._plan.execute, self._plan.execute_adjoint
-        if not self._from_neurons:
+        if not from_neurons:
             to_points, to_neurons = to_neurons, to_points
         self._to_points, self._to_neurons = to_points, to_neurons
+        sources, targets = (self._frequencies, columns) if from_neurons else (columns, self._frequencies)
+        self._coordinates = dict(zip("xyz", sources, strict=False)) | dict(zip("stu", targets, strict=False))
 
     def values(self, frequencies: np.ndarray, cosine: np.ndarray, sine: np.ndarray, scale: np.ndarray) -> np.ndarray:
         self._set(frequencies)
@@ -119,7 +125,7 @@ class _Part:
         """Point the plan at ``frequencies`` unless it is there already (a backward pass, frozen frequencies)."""
         if np.array_equal(self._frequencies, frequencies.T):
             return
-        grid = grid_size(self._columns.T, frequencies, self._tolerance)
+        grid = grid_size(self._extents, np.ptp(frequencies, axis=0), self._tolerance)
         if not grid <= LARGEST_GRID:
             raise NumericalError(
                 f"the non-uniform FFT would need a grid of {grid:.3g} points, more than {LARGEST_GRID:.3g}, for "
@@ -127,8 +133,7 @@ class _Part:
                 'try training.evaluator = "dense"'
             )
         self._frequencies[:] = frequencies.T
-        sides = (self._frequencies, self._columns) if self._from_neurons else (self._columns, self._frequencies)
-        self._plan.setpts(**dict(zip("xyz", sides[0], strict=False)), **dict(zip("stu", sides[1], strict=False)))
+        self._plan.setpts(**self._coordinates)
 
 
 class _Transform(torch.autograd.Function):
@@ -145,10 +150,7 @@ class _Transform(torch.autograd.Function):
     def backward(ctx, upstream):
         frequencies, cosine, sine, scale = (tensor.numpy() for tensor in ctx.saved_tensors)
         moved = ctx.needs_input_grad[0]
-        strengths = upstream.numpy()[None]
-        if moved:
-            strengths = np.concatenate([strengths, strengths * ctx.evaluator.points.T])
-        sums = ctx.evaluator.adjoint(frequencies, strengths)
+        sums = ctx.evaluator.adjoint(frequencies, upstream.numpy(), moved)
         by_cosine, by_sine = scale * sums[0].real, -scale * sums[0].imag
         by_frequency = (scale * (sine * sums[1:].real + cosine * sums[1:].imag)).T if moved else None
         gradients = [by_frequency, by_cosine, by_sine]
