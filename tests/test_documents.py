@@ -1,0 +1,87 @@
+"""What the documents and examples show is run, and one number of each is pinned."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.integrate
+from conftest import EXAMPLES
+
+from freqbias import Problem, compare, fem, nn
+
+ROOT = Path(__file__).parent.parent
+
+
+def code_blocks(document):
+    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
+
+
+def test_python_example_of_the_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = code_blocks("README.md")
+    names = {}
+    exec(block, names)
+    assert names["result"].max_relative_error["network_vs_kernel"] < 1e-3
+    assert capsys.readouterr().out.startswith("Theory and network agree")
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_law_of_the_extending_page():
+    from freqbias.laws import Normal
+
+    names = {}
+    exec(
+        "from typing import Literal\nimport numpy as np\nfrom scipy import stats\n"
+        "from freqbias.laws.product import ProductLaw\n" + code_blocks("docs/extending.md")[0],
+        names,
+    )
+    law = names["Logistic"](scale=[1.5]).in_dimension(1)
+    assert isinstance(law, type(Normal(scale=[1.0])).__mro__[1])
+    for z in (0.0, 0.3, 1.1):
+        exact = scipy.integrate.quad(lambda w: law.density(np.array([[w]]))[0] * np.cos(w * z), -60, 60, limit=200)[0]  # noqa: B023
+        assert law.characteristic(np.array([[z]]))[0] == pytest.approx(exact, abs=1e-8)
+
+
+def test_panel_of_the_extending_page(settings):
+    from freqbias.compare import panels
+
+    problem = Problem.create(settings)
+    result = compare.compare_spectra(fem.solve(problem), None, nn.kernel_flow(problem))
+    names = vars(panels).copy()
+    exec(code_blocks("docs/extending.md")[1], names)
+    panel = names["energy"](result, {})
+    assert panel.drawings[0].svg.startswith("<svg")
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_file_of_the_architecture_page_exists():
+    for name in re.findall(
+        r"`((?:freqbias|fem|nn|compare|meshes)/[\w/.]*)`", (ROOT / "docs/architecture.md").read_text()
+    ):
+        assert (ROOT / name).exists(), name
+
+
+def test_elevation_profile_example():
+    """A real recording under heavy ball: PDE and kernel flow agree to what the window and broad spectrum allow."""
+    problem = Problem.from_file(EXAMPLES / "elevation_profile.toml")
+    result = compare.compare_spectra(fem.solve(problem), None, nn.kernel_flow(problem))
+    assert result.max_relative_error["kernel_vs_pde"] == pytest.approx(5.5e-3, rel=0.1)
+
+
+def test_elevation_map_example_on_a_coarser_grid():
+    """The real map, subsampled to 24 x 24 points: prediction, kernel flow and network in two dimensions."""
+    given = Problem.from_file(EXAMPLES / "elevation_map.toml").settings.model_dump(mode="json", exclude_none=True)
+    given["data"]["points"] = [24, 24]
+    given["network"] |= {"width": 4096}
+    given["mesh"] = {"cutoff": [12.0], "cells": [40], "degree": 2}
+    given["training"]["times"] |= {"last": 300.0, "count": 5}
+    problem = Problem.create(given)
+    result = compare.compare_spectra(fem.solve(problem), nn.train(problem), nn.kernel_flow(problem))
+    assert result.max_relative_error["kernel_vs_pde"] == pytest.approx(1.68e-2, rel=0.1)
+    assert result.max_relative_error["network_vs_kernel"] < 0.03
