@@ -18,10 +18,10 @@ demo: $(INSTALLED)
 test: test-serial test-mpi
 
 test-serial: $(INSTALLED)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
 test-mpi: $(INSTALLED)
-	OMP_NUM_THREADS=1 UCX_TLS=self,sm,tcp timeout 600 $(BIN)/mpirun -n 2 $(BIN)/python -m mpi4py -m pytest -q -m mpi
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 UCX_TLS=self,sm,tcp timeout 600 $(BIN)/mpirun -n 2 $(BIN)/python -m mpi4py -m pytest -q -m mpi
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run_all.py

@@ -22,7 +22,7 @@ def main() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     parts = [
         "# Performance",
-        f"Measured by `make bench` on: {machine()}; {packages}. The machine is shared: compare ratios, which were taken "
+        f"Measured by `make bench` on: {machine()}; {packages}. The machine is shared: compare ratios, taken "
         "in one run, rather than seconds. No GPU was measured.",
     ]
     for script, title in BENCHMARKS.items():

@@ -3,6 +3,9 @@
 import finufft
 import numpy as np
 
+#: Strengths and frequencies together below which a transform runs on one thread.
+_SMALL = 200_000
+
 
 def fourier_transform(
     points: np.ndarray,
@@ -16,12 +19,15 @@ def fourier_transform(
 
     ``points`` (N, d), ``frequencies`` (n, d), ``strengths`` (N,) or (K, N), real or complex; returns (n,) or
     (K, n) complex. With sign = -1 and strengths e(x_j)/N it is the error spectrum of THEORY section 1.
-    ``tolerance`` is relative to the largest sum of magnitudes; ``threads`` 0 lets finufft choose.
+    ``tolerance`` is relative to the largest sum of magnitudes; ``threads`` 0 means one for small transforms, which
+    threads only slow down, and finufft's choice for others.
     """
     dimension = points.shape[1]
     strengths = np.ascontiguousarray(strengths, dtype=complex)
     if strengths.size == 0 or len(frequencies) == 0:
         return np.zeros((*strengths.shape[:-1], len(frequencies)), dtype=complex)
+    if threads == 0 and strengths.size + len(frequencies) < _SMALL:
+        threads = 1
     transform = (finufft.nufft1d3, finufft.nufft2d3, finufft.nufft3d3)[dimension - 1]
     source = [np.ascontiguousarray(points[:, i], dtype=float) for i in range(dimension)]
     target = [np.ascontiguousarray(frequencies[:, i], dtype=float) for i in range(dimension)]

@@ -49,6 +49,8 @@ def main() -> None:
     # PETSc's own handlers print banners on a closed pipe or Ctrl-C; UCX must not look for networks on one host.
     os.environ.setdefault("PETSC_OPTIONS", "-no_signal_handler")
     os.environ.setdefault("UCX_TLS", "self,sm,tcp")
+    # The small dense problems in here run up to a hundred times slower on BLAS threads that share busy cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with reported_failures():
         app()
 
