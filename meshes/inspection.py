@@ -1,4 +1,4 @@
-"""Looking at a frequency mesh: numbers, warnings, a picture."""
+"""Looking at a frequency mesh: numbers, a picture."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.files import atomic_path
 from freqbias.meshes.box import BoxMesh
-from freqbias.meshes.resolution import WARNING_ERROR, default_cells, mesh_error
+from freqbias.meshes.resolution import mesh_error
 from freqbias.transforms import error_spectrum
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ class MeshFacts:
     #: Interpolation error of that wave on the largest cell.
     wave_error: np.ndarray
     nyquist: np.ndarray
-    warnings: tuple[str, ...]
 
 
 def inspect(mesh: BoxMesh, half_widths: np.ndarray, nyquist: np.ndarray) -> MeshFacts:
@@ -45,13 +44,6 @@ def inspect(mesh: BoxMesh, half_widths: np.ndarray, nyquist: np.ndarray) -> Mesh
     largest = np.array([w.max() for w in widths])
     cutoff = np.array([axis[-1] for axis in mesh.axes])
     errors = mesh_error(mesh, half_widths)
-    warnings = []
-    if errors.max() > WARNING_ERROR:
-        axis = int(np.argmax(errors))
-        warnings.append(
-            f"waves from the edge of the box are interpolated with an error of {errors[axis]:.2g} along axis {axis}; "
-            f"cells = {default_cells(cutoff, half_widths, mesh.degree)} would resolve them"
-        )
     return MeshFacts(
         nodes=mesh.shape,
         cells=mesh.cells,
@@ -62,7 +54,6 @@ def inspect(mesh: BoxMesh, half_widths: np.ndarray, nyquist: np.ndarray) -> Mesh
         nodes_per_wave=2 * np.pi / half_widths * mesh.degree / largest,
         wave_error=errors,
         nyquist=nyquist,
-        warnings=tuple(warnings),
     )
 
 

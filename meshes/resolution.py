@@ -37,6 +37,19 @@ def mesh_error(mesh: BoxMesh, half_widths: np.ndarray) -> np.ndarray:
     return np.array([1.0 if phase > np.pi * mesh.degree else wave_error(phase, mesh.degree) for phase in phases])
 
 
+def resolution_warning(mesh: BoxMesh, half_widths: np.ndarray) -> str | None:
+    """One sentence if ``mesh`` resolves errors on a box |x_i| <= half_widths_i poorly, else None."""
+    errors = mesh_error(mesh, half_widths)
+    if errors.max() <= WARNING_ERROR:
+        return None
+    axis = int(np.argmax(errors))
+    cutoff = np.array([lines[-1] for lines in mesh.axes])
+    return (
+        f"mesh.cells = {list(mesh.cells)} is coarse: waves from the edge of the box are interpolated with an error of "
+        f"{errors[axis]:.2g} along axis {axis}; {default_cells(cutoff, half_widths, mesh.degree)} cells resolve them"
+    )
+
+
 def default_cells(cutoff: np.ndarray, half_widths: np.ndarray, degree: int) -> list[int]:
     """Cells per axis with which ``mesh_error`` meets DEFAULT_ERROR."""
     phase = largest_phase(DEFAULT_ERROR[len(cutoff) - 1], degree)

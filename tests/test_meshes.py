@@ -6,7 +6,7 @@ import pytest
 from freqbias.meshes import band, box_mesh, mesh_error
 from freqbias.meshes.box import BoxMesh, lagrange_matrix, lobatto_points
 from freqbias.meshes.inspection import inspect
-from freqbias.meshes.resolution import default_cells, wave_error
+from freqbias.meshes.resolution import default_cells, resolution_warning, wave_error
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3, 5])
@@ -77,9 +77,13 @@ def test_inspection_counts_nodes_per_wave():
     facts = inspect(mesh, np.array([np.pi]), np.array([99.0]))
     # Cells of 0.4, nodes every 0.2; exp(-i pi xi) has the wavelength 2.
     assert facts.nodes_per_wave[0] == pytest.approx(10.0)
-    assert not facts.warnings
-    coarse = inspect(box_mesh([10.0], [12], 2), np.array([np.pi]), np.array([99.0]))
-    assert "would resolve them" in coarse.warnings[0]
+
+
+def test_coarse_mesh_is_warned_of():
+    half_widths = np.array([np.pi])
+    assert resolution_warning(box_mesh([10.0], [50], 2), half_widths) is None
+    warning = resolution_warning(box_mesh([10.0], [12], 2), half_widths)
+    assert warning.startswith("mesh.cells = [12] is coarse")
 
 
 def test_band_of_a_gaussian():

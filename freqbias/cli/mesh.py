@@ -25,8 +25,6 @@ def mesh(
 
     found = inspect(problem.mesh, problem.half_widths, problem.nyquist)
     Console().print(table(found))
-    for warning in found.warnings:
-        typer.echo(f"warning: {warning}", err=True)
     if picture is not None:
         draw(problem, picture)
         typer.echo(picture)

@@ -24,6 +24,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
     """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data."""
     import tomllib
 
+    from freqbias.meshes.resolution import resolution_warning
     from freqbias.problem import Problem
 
     if not changes:
@@ -38,7 +39,10 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
             _apply(data, change)
         problem = Problem.create(data, directory=path.parent, source=str(path))
     # All mistakes show now, before any work.
-    _ = problem.times, problem.initial_error, problem.mesh
+    _ = problem.times, problem.initial_error
+    warning = resolution_warning(problem.mesh, problem.half_widths)
+    if warning:
+        typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
 
 
