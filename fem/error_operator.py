@@ -54,6 +54,7 @@ class ErrorOperator:
         rho = fem.Constant(msh, PETSc.ScalarType(self.density))
         self.A = _matrix(rho * (D * ufl.dot(ufl.grad(u), ufl.grad(v)) + c * u * v) * dx)
         self.M = _matrix(u * v * dx)
+        self._source, self._result = self.M.createVecs()
         self.largest_damping = self._maximum(c)
         self.largest_diffusion = self._maximum(D)
 
@@ -80,13 +81,9 @@ class ErrorOperator:
 
     def apply(self, matrix: PETSc.Mat, local: np.ndarray) -> np.ndarray:
         """``matrix`` (M or A) times a local array (n_local,)."""
-        source, result = matrix.createVecs()
-        source.array[:] = local
-        matrix.mult(source, result)
-        product = result.array.copy()
-        source.destroy()
-        result.destroy()
-        return product
+        self._source.array[:] = local
+        matrix.mult(self._source, self._result)
+        return self._result.array.copy()
 
     def inner(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Sum over all ranks of left.T @ right for local arrays (n_local,) or (n_local, k)."""

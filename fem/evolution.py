@@ -138,12 +138,11 @@ def _grow(
 
 def _extend(spaces: list[RationalKrylovSpace], systems: ShiftedSystems, gamma: float) -> None:
     systems.shift(gamma)
-    operator = systems.operator
     for _ in range(_SOLVES_PER_SHIFT):
         growing = [space for space in spaces if not space.invariant]
         if not growing:
             return
-        right = np.column_stack([operator.apply(operator.M, space.last) for space in growing])
+        right = np.column_stack([space.mass_last for space in growing])
         for space, vector in zip(growing, systems.solve(right).T, strict=True):
             space.extend(np.ascontiguousarray(vector))
 

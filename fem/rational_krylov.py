@@ -31,41 +31,41 @@ class RationalKrylovSpace:
         self.invariant = self.start_norm == 0
         self._columns = np.empty((len(start), 16), order="F")
         self.dimension = 0
+        #: M times the last vector of the basis, from which the next solve continues.
+        self.mass_last = mass_start
         self.projected = np.zeros((0, 0))
         self._modes: tuple[np.ndarray, np.ndarray] | None = None
         self._inverse = np.zeros((0, 0))
         if not self.invariant:
-            self._append(start / self.start_norm)
+            self._append(start / self.start_norm, mass_start / self.start_norm)
 
     @property
     def basis(self) -> np.ndarray:
         """The local part (n_local, k) of the basis."""
         return self._columns[:, : self.dimension]
 
-    @property
-    def last(self) -> np.ndarray:
-        """The vector that the next solve continues from."""
-        return self.basis[:, -1]
-
     def extend(self, vector: np.ndarray) -> None:
         """Add the direction of ``vector``; if it lies in the space already, the space is invariant and stays."""
         operator = self._operator
-        before = np.sqrt(operator.inner(vector, operator.apply(operator.M, vector)))
+        mass_vector = operator.apply(operator.M, vector)
+        before = np.sqrt(operator.inner(vector, mass_vector))
         for _ in range(2):  # twice is enough for orthogonality to rounding
-            vector = vector - self.basis @ operator.inner(self.basis, operator.apply(operator.M, vector))
-        after = np.sqrt(operator.inner(vector, operator.apply(operator.M, vector)))
+            vector = vector - self.basis @ operator.inner(self.basis, mass_vector)
+            mass_vector = operator.apply(operator.M, vector)
+        after = np.sqrt(operator.inner(vector, mass_vector))
         if not np.isfinite(after):
             raise NumericalError("the rational Krylov space left the finite numbers: check the law and the mesh")
         if after <= 1e-13 * before:
             self.invariant = True
             return
-        self._append(vector / after)
+        self._append(vector / after, mass_vector / after)
 
-    def _append(self, vector: np.ndarray) -> None:
+    def _append(self, vector: np.ndarray, mass_vector: np.ndarray) -> None:
         if self.dimension == self._columns.shape[1]:
             self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
             self._columns = np.asfortranarray(self._columns)
         self._columns[:, self.dimension] = vector
+        self.mass_last = mass_vector
         self.dimension += 1
         operator = self._operator
         column = operator.inner(self.basis, operator.apply(operator.A, vector))
