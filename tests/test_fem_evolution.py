@@ -41,10 +41,11 @@ def three_tones(operator):
     return np.column_stack([spectrum.real, spectrum.imag])
 
 
-def modes(operator):
+def modes(operator, gamma=10.0):
+    """All rates and M-orthonormal modes, from (M, M + gamma A): from (A, M) slow rates are known to 1e-10 only."""
     A, M = (matrix[:, :] for matrix in (operator.A, operator.M))
-    rates, vectors = scipy.linalg.eigh(A, M)
-    return rates.clip(min=0), vectors, M
+    values, vectors = scipy.linalg.eigh(M, M + gamma * A)
+    return ((1 / values - 1) / gamma).clip(min=0), vectors / np.sqrt(values), M
 
 
 def worst_error(operator, values, exact):
@@ -58,7 +59,7 @@ def errors_norm(M, u):
 
 
 @pytest.mark.parametrize("law", [uniform, normal, cauchy_like])
-@pytest.mark.parametrize("tolerance", [1e-9, 1e-5])
+@pytest.mark.parametrize("tolerance", [1e-11, 1e-9, 1e-5])
 def test_eight_decades_against_all_modes(law, tolerance):
     operator = law()
     start = three_tones(operator)
