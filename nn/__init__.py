@@ -1,6 +1,6 @@
 """The network side: training with PyTorch, and the exact infinite-width kernel flow on the same samples."""
 
-from freqbias.nn.kernel_flow import MOST_SAMPLES, kernel_flow
+from freqbias.nn.infinite_width import MOST_SAMPLES, kernel_flow
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
 from freqbias.spectra import ErrorSpectra

@@ -8,7 +8,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from freqbias.errors import DivergenceError, InputError
-from freqbias.nn.kernel_flow import MOST_SAMPLES, kernel_flow, kernel_matrix
+from freqbias.nn import infinite_width
+from freqbias.nn.infinite_width import MOST_SAMPLES, kernel_flow, kernel_matrix
 from freqbias.problem import Problem
 from freqbias.transforms import error_spectrum
 
@@ -158,8 +159,7 @@ def test_grid_and_scattered_agree(law, shape):
 def test_kernel_is_built_in_blocks(monkeypatch):
     problem = small_problem(data={"points": [23], "sampling": "grid"})
     whole = [kernel_matrix(problem.family, problem.points, shape) for shape in (None, problem.grid_shape)]
-    # The package exports the function under the name of its module.
-    monkeypatch.setattr(sys.modules["freqbias.nn.kernel_flow"], "_PAIRS", 100)
+    monkeypatch.setattr(infinite_width, "_PAIRS", 100)
     parts = [kernel_matrix(problem.family, problem.points, shape) for shape in (None, problem.grid_shape)]
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-14)
 
@@ -196,5 +196,7 @@ def test_too_many_samples():
 
 def test_does_not_import_torch():
     """PyTorch takes seconds to import, and the kernel flow does not need it."""
-    code = "import sys, freqbias.nn, freqbias.nn.kernel_flow; sys.exit(bool({'torch', 'dolfinx'} & set(sys.modules)))"
+    code = (
+        "import sys, freqbias.nn, freqbias.nn.infinite_width; sys.exit(bool({'torch', 'dolfinx'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

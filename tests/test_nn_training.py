@@ -9,7 +9,7 @@ import torch
 
 import freqbias.nn
 from freqbias.errors import DivergenceError, NumericalError
-from freqbias.nn.kernel_flow import kernel_flow
+from freqbias.nn.infinite_width import kernel_flow
 from freqbias.nn.stability import largest_rate
 from freqbias.nn.steps import STEPPERS
 from freqbias.nn.training import train
