@@ -30,10 +30,6 @@ class Space:
         self.nodes = self.V.tabulate_dof_coordinates()[: self.n_local, : mesh.dimension].copy()
         self._numbers = mesh.node_numbers(self.nodes)
 
-    def restrict(self, values: np.ndarray) -> np.ndarray:
-        """Local part (n_local, ...) of an array (n, ...) in the mesh's numbering of nodes."""
-        return values[self._numbers]
-
     def collect(self, local: np.ndarray) -> np.ndarray:
         """The whole array (n, ...) in the mesh's numbering, on every rank, of local arrays (n_local, ...)."""
         if self.comm.size == 1:

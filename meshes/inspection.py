@@ -116,6 +116,8 @@ def _draw_line(figure, problem: "Problem") -> None:
 
 def _draw_plane(figure, problem: "Problem") -> None:
     """The first two axes; in 3D through the plane where the third frequency is nearest to 0."""
+    from matplotlib.colors import LogNorm
+
     mesh = problem.mesh
     x, y = mesh.axis_nodes[:2]
     middle = np.argmin(np.abs(mesh.axis_nodes[2])) if mesh.dimension == 3 else None
@@ -126,17 +128,21 @@ def _draw_plane(figure, problem: "Problem") -> None:
         "damping c(ξ)": problem.family.damping(plane),
     }
     for axes, (title, field) in zip(figure.subplots(1, 2), fields.items(), strict=True):
-        image = axes.pcolormesh(x, y, field.reshape(len(x), len(y)).T, shading="gouraud", rasterized=True)
+        top = max(field.max(), 1e-200)  # a law may vanish on the whole mesh
+        scale = LogNorm(1e-4 * top, top)
+        values = field.reshape(len(x), len(y)).T.clip(1e-4 * top)
+        image = axes.pcolormesh(x, y, values, norm=scale, shading="gouraud", rasterized=True)
         every = [max(1, n // 40) for n in mesh.cells[:2]]
         for line in mesh.axes[0][:: every[0]]:
             axes.axvline(line, color="white", linewidth=0.2, alpha=0.5)
         for line in mesh.axes[1][:: every[1]]:
             axes.axhline(line, color="white", linewidth=0.2, alpha=0.5)
-        lines = "every line" if max(every) == 1 else f"every {max(every)}th line"
         axes.set(
-            title=f"{title}, {lines}",
-            xlabel="frequency ξ_x (radians per unit of x)",
-            ylabel="frequency ξ_y (radians per unit of x)",
+            title=title,
+            xlabel="frequency ξ₁ (radians per unit of x)",
+            ylabel="frequency ξ₂ (radians per unit of x)",
             aspect="equal",
         )
-        figure.colorbar(image, ax=axes)
+        figure.colorbar(image, ax=axes, extend="min", shrink=0.8)
+    drawn = "all grid lines" if max(every) == 1 else f"one grid line in {max(every)}"
+    figure.suptitle(f"{problem.settings.name}: {' × '.join(map(str, mesh.cells))} cells, {drawn} drawn")

@@ -120,6 +120,16 @@ def test_mesh_is_inspected_and_drawn(command, problem_file, tmp_path, picture):
     assert (tmp_path / picture).stat().st_size > 5000
 
 
+def test_mesh_in_the_plane_is_drawn(command, problem_file, tmp_path):
+    """Also where the law vanishes on all of the mesh."""
+    far = ["--set", 'network.law={family="uniform", scale=1.0, location=50.0}']
+    for number, words in enumerate((PLANE, [*PLANE, *far])):
+        done = command("mesh", problem_file, "--picture", tmp_path / f"{number}.png", *words)
+        assert done.returncode == 0, done.stderr
+        assert "axis y" in done.stdout
+        assert (tmp_path / f"{number}.png").stat().st_size > 20_000
+
+
 MISTAKES = {
     "key": (["--set", "network.widht=3"], "network.widht: unknown key, did you mean width?"),
     "value": (["--set", "network.width=402"], "width = 402 must be a multiple of 4"),

@@ -15,7 +15,6 @@ class Target(Protocol):
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """g at points x (n, d): (n,)."""
-        ...
 
 
 def taper(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, part: float) -> np.ndarray:
