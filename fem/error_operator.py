@@ -1,8 +1,10 @@
 """The operator of the error: M u' = -A u, the weak form of u' = rho_0 (div(D grad u) - c u) (THEORY section 2)."""
 
+import copy
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import basix.ufl
 import numpy as np
@@ -14,7 +16,7 @@ from petsc4py import PETSc
 
 from freqbias.errors import FreqbiasError, NumericalError
 from freqbias.fem.space import Space
-from freqbias.meshes import BoxMesh
+from freqbias.meshes import FrequencyMesh
 
 #: A symbol maps frequencies (n, d) to values (n,).
 Symbol = Callable[[np.ndarray], np.ndarray]
@@ -28,7 +30,7 @@ class ErrorOperator:
     Raises NumericalError if a symbol is negative or not finite somewhere.
     """
 
-    def __init__(self, mesh: BoxMesh, damping: Symbol, diffusion: Symbol, density: float, comm: MPI.Comm):
+    def __init__(self, mesh: FrequencyMesh, damping: Symbol, diffusion: Symbol, density: float, comm: MPI.Comm):
         self.density = density
         try:
             self.space = Space(mesh, comm)
@@ -70,6 +72,27 @@ class ErrorOperator:
     def _maximum(self, function: fem.Function) -> float:
         local = function.x.array.max() if len(function.x.array) else 0.0
         return float(self.space.comm.allreduce(local, MPI.MAX))
+
+    def vanishing(self, axes: Sequence[int]) -> Self:
+        """The same operator on functions that are 0 where the frequency of one of ``axes`` is 0.
+
+        The unknowns there stay, with M = 1 and A = 0 on their diagonal: vectors that are 0 there remain so.
+        """
+        if not axes:
+            return self
+        restricted = copy.copy(self)
+        at_zero = np.flatnonzero(np.any(self.space.nodes[:, list(axes)] == 0, axis=1))
+        rows = (at_zero + self.M.getOwnershipRange()[0]).astype(PETSc.IntType)
+        restricted.M, restricted.A = self.M.copy(), self.A.copy()
+        restricted.M.zeroRowsColumns(rows, diag=1.0)
+        restricted.A.zeroRowsColumns(rows, diag=0.0)
+        for matrix in (restricted.M, restricted.A):
+            matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+        return restricted
+
+    def memory(self) -> float:
+        """Bytes of M and A on this rank."""
+        return sum(matrix.getInfo(PETSc.Mat.InfoType.LOCAL)["memory"] for matrix in (self.M, self.A))
 
     def rate_on_box(self, half_widths: np.ndarray) -> float:
         """Upper bound of the decay rates of errors that vanish for |x_i| > half_widths_i (d,).

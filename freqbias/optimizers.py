@@ -16,9 +16,23 @@ from freqbias.settings import TrainingSettings
 class LinearOptimizer(ABC):
     """Response of a mode to training, as a function of its decay rate and of the learning time."""
 
+    #: Numbers S that an optimizer keeps for a mode: the error, and, with momentum, its velocity.
+    states: int = 1
+
     @abstractmethod
+    def transition(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Factors (S, S, T, n): [i, j] takes state j at time 0 to state i at learning times ``times`` (T,).
+
+        For modes with decay rates ``rates`` (n,). State 0 is the error; the others are 0 when training starts.
+        """
+
     def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Factors (T, n) on modes with decay rates ``rates`` (n,) at learning times ``times`` (T,)."""
+        return self.transition(rates, times)[0, 0]
+
+    def reachable(self, time: float) -> float:
+        """The last learning time up to ``time`` at which there is a state."""
+        return time
 
     def largest_stable_rate(self) -> float:
         """Modes that decay faster than this grow instead, in units of 1/learning time."""
@@ -32,8 +46,8 @@ class LinearOptimizer(ABC):
 class GradientFlow(LinearOptimizer):
     """theta' = -grad L: exp(-lambda t)."""
 
-    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
-        return np.exp(-np.outer(times, rates))
+    def transition(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.exp(-np.outer(times, rates))[None, None]
 
 
 class DiscreteOptimizer(LinearOptimizer):
@@ -46,12 +60,15 @@ class DiscreteOptimizer(LinearOptimizer):
         """Number of steps taken at each of ``times``: whole numbers."""
         return steps_to(times, self.learning_rate)
 
+    def reachable(self, time: float) -> float:
+        return float(np.floor(time / self.learning_rate + 1e-9)) * self.learning_rate
+
 
 class GradientDescent(DiscreteOptimizer):
     """theta <- theta - eta grad L: (1 - eta lambda)^k, exact at any learning rate."""
 
-    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
-        return (1 - self.learning_rate * rates) ** self.steps(times)[:, None]
+    def transition(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return ((1 - self.learning_rate * rates) ** self.steps(times)[:, None])[None, None]
 
     def largest_stable_rate(self) -> float:
         return 2 / self.learning_rate
@@ -69,10 +86,13 @@ class Momentum(DiscreteOptimizer):
         eta, mu, one = self.learning_rate, self.momentum, np.ones_like(rates)
         return np.array([[1 - eta * rates, -eta * mu * one], [rates, mu * one]]).transpose(2, 0, 1)
 
-    def response(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """The (y, y) entry of the k-th power of the step matrix: s = 0 at the start."""
+    states = 2
+
+    def transition(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """The k-th powers of the step matrix on (y, s)."""
         step = self._step_matrix(np.asarray(rates, dtype=float))
-        return np.stack([np.linalg.matrix_power(step, k)[:, 0, 0] for k in self.steps(times)])
+        powers = np.stack([np.linalg.matrix_power(step, k) for k in self.steps(times)])
+        return np.moveaxis(powers, (2, 3), (0, 1))
 
     def largest_stable_rate(self) -> float:
         return 2 * (1 + self.momentum) / self.learning_rate

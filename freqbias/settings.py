@@ -3,6 +3,7 @@
 ``freqbias.problem.Problem`` gives them their meaning; this module only says what may be written.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -124,11 +125,31 @@ class TrainingSettings(Settings):
 
 
 class MeshSettings(Settings):
-    """The frequency mesh on [-cutoff, cutoff]^d; what is left out follows from law, target and box."""
+    """The frequency mesh on [-cutoff, cutoff]^d; what is left out follows from law, target and box.
+
+    Even with ``cells``, graded with ``error``. Or one between given grid lines, or one from a file.
+    """
 
     cutoff: PositivePerAxis | None = None
     cells: CountPerAxis | None = None
+    error: Annotated[float, Field(ge=1e-6, le=0.1)] | None = Field(
+        default=None, description="graded mesh: error of interpolating the spectrum at all times, relative to its norm"
+    )
+    lines: list[list[float]] | None = Field(default=None, description="grid lines of every axis, increasing")
+    file: DataFile | None = Field(default=None, description="mesh file that meshio reads (gmsh, VTK, XDMF, ...)")
     degree: Annotated[int, Field(ge=1, le=8)] = 2
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        given = [key for key in ("cutoff", "cells", "error", "lines", "file") if getattr(self, key) is not None]
+        if "cells" in given and "error" in given:
+            raise ValueError("cells and error cannot be given together: a mesh is even with cells, graded with error")
+        if len(given) > 1 and given not in (["cutoff", "cells"], ["cutoff", "error"]):
+            raise ValueError(f"{' and '.join(given)} cannot be given together: lines or file describe the whole mesh")
+        for axis, lines in enumerate(self.lines or []):
+            if len(lines) < 2 or any(low >= high for low, high in pairwise(lines)):
+                raise ValueError(f"lines[{axis}] must hold at least 2 frequencies that increase strictly")
+        return self
 
 
 class SolverSettings(Settings):
@@ -136,6 +157,12 @@ class SolverSettings(Settings):
 
     tolerance: Annotated[float, Field(ge=1e-12, le=1e-2)] = Field(
         default=1e-9, description="error of the time evolution at every output, relative to the initial norm"
+    )
+    method: Literal["auto", "cholesky", "cg"] = Field(
+        default="auto", description="shifted systems: a factorization, or conjugate gradients"
+    )
+    petsc: dict[str, str | int | float | bool] = Field(
+        default={}, description="options of PETSc for the shifted systems, without prefix: ksp_type, pc_type, …"
     )
 
 
@@ -177,6 +204,8 @@ class ProblemSettings(Settings):
                 "cells": cells and per_axis(cells, dimension, "mesh.cells"),
             }
         )
+        if mesh.lines is not None and len(mesh.lines) != dimension:
+            raise ValueError(f"mesh.lines has the lines of {len(mesh.lines)} axes, must have those of {dimension}")
         for number, frequency in enumerate(self.report.frequencies or []):
             if len(frequency) != dimension:
                 raise ValueError(f"report.frequencies[{number}] has {len(frequency)} values, must have {dimension}")

@@ -7,7 +7,6 @@ from mpi4py import MPI
 
 from freqbias import fem
 from freqbias.errors import ConvergenceError, DivergenceError
-from freqbias.fem import evolution as evolution_module
 from freqbias.laws import Normal, Uniform
 from freqbias.meshes import box_mesh
 from freqbias.optimizers import GradientDescent, Momentum, Nesterov
@@ -145,11 +144,10 @@ def test_unstable_learning_rate_is_named():
         fem.evolve(operator, start, times * unstable.learning_rate, unstable, largest_rate=limit)
 
 
-def test_giving_up_says_what_to_try(monkeypatch):
-    monkeypatch.setattr(evolution_module, "_MAX_DIMENSION", 12)
+def test_giving_up_says_what_to_try():
     operator = cauchy_like()
-    with pytest.raises(ConvergenceError, match=r"not solver\.tolerance = 1e-10: ask for less"):
-        fem.evolve(operator, three_tones(operator), np.geomspace(1e-3, 1e5, 9), tolerance=1e-10)
+    with pytest.raises(ConvergenceError, match=r"with 6 basis vectors, too few for solver\.tolerance = 1e-10: ask"):
+        fem.evolve(operator, three_tones(operator), np.geomspace(1e-3, 1e5, 9), tolerance=1e-10, most_vectors=12)
 
 
 def test_options_of_one_solver_do_not_reach_another():
@@ -163,3 +161,43 @@ def test_options_of_one_solver_do_not_reach_another():
     before = dict(PETSc.Options().getAll())
     fem.step(operator, three_tones(operator)[:, 0], np.array([0.0, 1.0]), 1e-3)
     assert dict(PETSc.Options().getAll()) == before
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "most_vectors"),
+    [(None, 40), (None, 32), (GradientDescent(1.5), 40), (Momentum(1.5, 0.9), 80), (Nesterov(1.5, 0.9), 80)],
+    ids=repr,
+)
+def test_bounded_basis_starts_anew_and_loses_nothing(optimizer, most_vectors):
+    """Restarts hand over all that the optimizer knows, its velocity too."""
+    law = Normal(scale=[6.0])
+    symbol = lambda xi: 2 * np.pi * law.density(xi)  # noqa: E731
+    operator = fem.ErrorOperator(box_mesh([30.0], [100], 1), symbol, lambda xi: 0.05 * symbol(xi), 0.16, COMM)
+    start = three_tones(operator)
+    times = 1.5 * np.array([0, 1, 2, 5, 20, 60, 100, 300, 1000, 3000])
+    whole = fem.evolve(operator, start, times, optimizer, tolerance=1e-11)
+    bounded = fem.evolve(operator, start, times, optimizer, tolerance=1e-7, most_vectors=most_vectors)
+    assert whole.windows == 1
+    assert bounded.windows > 1
+    assert bounded.dimension <= most_vectors / 2
+    error = worst_error(operator, bounded.values, whole.values)
+    assert error <= 1e-7
+    assert bounded.error_estimates.max() <= 1e-7
+
+
+@pytest.mark.parametrize("law", [uniform, normal, cauchy_like])
+def test_error_estimates_hold_at_every_time(law):
+    """Estimates are above the error, and not absurdly so where the error is largest."""
+    operator = law()
+    start = three_tones(operator)
+    times = np.geomspace(1e-3, 1e5, 33)
+    rates, vectors, M = modes(operator)
+    exact = np.einsum("ij,tj,jk->tik", vectors, np.exp(-np.outer(times, rates)), vectors.T @ M @ start)
+    whole = errors_norm(M, start)
+    for tolerance in (1e-3, 1e-5, 1e-7):
+        result = fem.evolve(operator, start, times, tolerance=tolerance)
+        difference = result.values - exact
+        errors = np.sqrt(np.einsum("tik,ij,tjk->t", difference, M, difference)) / whole
+        assert np.all(errors <= np.maximum(result.error_estimates, 1e-12))
+        assert result.error_estimates.max() <= tolerance
+        assert errors.max() > 1e-4 * tolerance

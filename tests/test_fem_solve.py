@@ -17,6 +17,8 @@ THREE_TONES = {
 def test_three_tones_decay_as_the_kernel_flow_says(three_tones):
     three_tones.times = np.array([0.0, *THREE_TONES])
     spectra = fem.solve(three_tones)
+    if spectra is None:  # only rank 0 has them
+        return
     decay = spectra.norms() / spectra.norms()[0]
     np.testing.assert_allclose(decay[1:], list(THREE_TONES.values()), atol=2e-4, rtol=0)
     assert np.all(np.diff(decay) < 0)
@@ -39,6 +41,8 @@ def test_two_dimensions_against_the_closed_form():
     }
     problem = Problem.create(settings)
     spectra = fem.solve(problem)
+    if spectra is None:
+        return
     rho, mobility, kappa = 1 / 36, 0.5 * 0.64, (np.pi / 12) ** 2
     xi = problem.mesh.nodes
     exact = []
@@ -53,7 +57,10 @@ def test_two_dimensions_against_the_closed_form():
 @pytest.mark.mpi
 def test_real_targets_have_hermitian_spectra(three_tones):
     """u(-xi) = conj u(xi)."""
-    values = fem.solve(three_tones).values
+    spectra = fem.solve(three_tones, symmetric=False)
+    if spectra is None:
+        return
+    values = spectra.values
     np.testing.assert_allclose(values[:, ::-1], values.conj(), atol=1e-9 * np.abs(values).max())
 
 

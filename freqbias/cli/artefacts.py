@@ -61,4 +61,4 @@ def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, ranks: int = 
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value

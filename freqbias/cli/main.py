@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from freqbias.cli.compare import compare
+from freqbias.cli.export import export
 from freqbias.cli.failure import reported_failures
 from freqbias.cli.kernel import kernel
 from freqbias.cli.mesh import mesh
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, solve, kernel, train, compare, mesh):
+for command in (run, solve, kernel, train, compare, export, mesh):
     app.command()(command)
 
 

@@ -1,30 +1,73 @@
-"""``freqbias mesh``: what the frequency mesh of a problem is and how well it resolves."""
+"""``freqbias mesh``: what a frequency mesh is and how well it resolves; writing it for other programs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem
+from freqbias.cli.problem_file import SetOption, read_problem
+from freqbias.errors import InputError
+
+if TYPE_CHECKING:
+    from freqbias.meshes import FrequencyMesh
 
 
 def mesh(
-    problem_file: ProblemArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="PROBLEM.toml|MESH", help="A problem file or a mesh file.", show_default=False)
+    ],
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw mesh, law and initial error (.png, .svg, .pdf)."),
+        typer.Option(metavar="FILE", help="Draw mesh, law and initial error of a problem (.png, .svg, .pdf)."),
+    ] = None,
+    convert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the cells as a mesh file (.msh, .vtu, .vtk, .xdmf, .inp, .mesh)."),
     ] = None,
     changes: SetOption = None,
 ) -> None:
-    """Inspect the frequency mesh: nodes, cell sizes, resolution."""
-    problem = read_problem(problem_file, changes)
+    """Inspect the frequency mesh of a problem, or a mesh file alone: cells, sizes, quality, resolution."""
+    if file.suffix.lower() == ".toml":
+        _of_problem(file, picture, convert, changes)
+        return
+    for option, value in (("--picture", picture), ("--set", changes)):
+        if value:
+            raise InputError(f"{file}: {option} needs a problem file (.toml), not a mesh file")
 
     from rich.console import Console
 
-    from freqbias.meshes.inspection import draw, inspect, table
+    from freqbias.meshes.files import read_mesh
+    from freqbias.meshes.quality import measure, quality_table
 
-    found = inspect(problem.mesh, problem.half_widths, problem.nyquist)
-    Console().print(table(found))
+    imported = read_mesh(file)
+    Console().print(quality_table(measure(imported)))
+    _write(imported, convert)
+
+
+def _of_problem(file: Path, picture: Path | None, convert: Path | None, changes: list[str] | None) -> None:
+    problem = read_problem(file, changes)
+
+    from rich.console import Console
+
+    from freqbias.meshes.grading import grading_summary
+    from freqbias.meshes.inspection import draw, inspect, table
+    from freqbias.meshes.local_solution import LocalSolution
+    from freqbias.meshes.quality import measure, quality_table
+
+    if problem.imported_mesh is not None:
+        Console().print(quality_table(measure(problem.imported_mesh)))
+    Console().print(table(inspect(problem.mesh, problem.half_widths, problem.nyquist)))
+    if problem.resolved.mesh.lines is not None:
+        typer.echo(grading_summary(problem.mesh, LocalSolution.of(problem)))
     if picture is not None:
         draw(problem, picture)
         typer.echo(picture)
+    _write(problem.mesh, convert)
+
+
+def _write(mesh: "FrequencyMesh", path: Path | None) -> None:
+    from freqbias.meshes.files import write_mesh
+
+    if path is not None:
+        write_mesh(mesh, path)
+        typer.echo(path)

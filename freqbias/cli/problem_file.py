@@ -24,7 +24,6 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
     """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data."""
     import tomllib
 
-    from freqbias.meshes.resolution import resolution_warning
     from freqbias.problem import Problem
 
     if not changes:
@@ -40,8 +39,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
         problem = Problem.create(data, directory=path.parent, source=str(path))
     # All mistakes show now, before any work.
     _ = problem.times, problem.initial_error
-    warning = resolution_warning(problem.mesh, problem.half_widths)
-    if warning:
+    for warning in problem.mesh_warnings:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
 
@@ -54,13 +52,16 @@ def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.
     if comm.rank == 0:
         try:
             problem = read_problem(path, changes)
-            record = (problem.to_toml(), problem.points, problem.initial_error)
+            record = (problem.to_toml(), problem.points, problem.initial_error, problem.imported_mesh)
         except InputError as error:
             record = str(error)
     record = comm.bcast(record)
     if isinstance(record, str):
         raise InputErrorOnEveryRank(record)
-    return problem if comm.rank == 0 else Problem.from_record(*record, source=str(path))
+    if comm.rank == 0:
+        return problem
+    toml, points, initial_error, imported_mesh = record
+    return Problem.from_record(toml, points, initial_error, str(path), imported_mesh)
 
 
 def _apply(data: dict[str, Any], change: str) -> None:

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.quantities import MemoryOption, in_bytes
 
 
 def run(
     problem_file: ProblemArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")],
     changes: SetOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Predict, train and compare: writes spectra, metrics and a report."""
     from mpi4py import MPI
@@ -20,6 +22,7 @@ def run(
     from freqbias.files import write_text
 
     comm = MPI.COMM_WORLD
+    bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, comm)
     if comm.rank == 0:
         write_text(out / "problem.toml", problem.to_toml())
@@ -29,7 +32,7 @@ def run(
         from freqbias.progress import progress_bar
 
         with progress_bar("PDE", comm.rank == 0) as progress:
-            spectra = fem.solve(problem, comm, progress)
+            spectra = fem.solve(problem, comm, progress, bound)
     if comm.rank == 0:
         _train_and_compare(problem, spectra, out, comm.size)
     # The network is trained by one process: the others sleep instead of spinning in a barrier.

@@ -6,30 +6,44 @@ from typing import Annotated
 import typer
 
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.quantities import MemoryOption, in_bytes
 
 
 def solve(
     problem_file: ProblemArgument,
     out: Annotated[Path, typer.Option(metavar="PDE.nc", help="Spectrum file to write.")],
     changes: SetOption = None,
+    memory: MemoryOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint beside the spectrum file.")
+    ] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, help="Time between checkpoints, written to PDE.nc.checkpoint."),
+    ] = 60.0,
 ) -> None:
     """Solve the PDE over frequency space; under mpirun, in parallel."""
     from mpi4py import MPI
 
     comm = MPI.COMM_WORLD
+    bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, comm)
 
     from freqbias import fem
+    from freqbias.fem.checkpoint import remove
     from freqbias.progress import progress_bar
 
+    folder = out.with_name(out.name + ".checkpoint")
     with progress_bar("PDE", comm.rank == 0) as progress:
-        spectra = fem.solve(problem, comm, progress)
-    if comm.rank == 0:
-        spectra.write(out)
-        info = spectra.info
-        typer.echo(
-            f"PDE: {info['unknowns']} unknowns, {info['factorizations']} factorizations, {info['solves']} solves, "
-            f"{info['wall_time_seconds']:.2f} s on {info['ranks']} rank(s); evolution error at most "
-            f"{info['evolution_error_estimate']:.1e} of the initial norm"
-        )
-        typer.echo(out)
+        spectra = fem.solve(problem, comm, progress, bound, folder, checkpoint_every, resume)
+    if spectra is None:  # not rank 0
+        return
+    spectra.write(out)
+    remove(folder)
+    info = spectra.info
+    typer.echo(
+        f"PDE: {info['unknowns']} unknowns, {info['linear_solver']}, {info['factorizations']} poles, "
+        f"{info['solves']} solves, {info['wall_time_seconds']:.2f} s on {info['ranks']} rank(s); evolution error at "
+        f"most {info['evolution_error_estimate']:.1e} of the initial norm"
+    )
+    typer.echo(out)
