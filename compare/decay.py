@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
+from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra
 
@@ -50,8 +50,7 @@ def peaks(problem: Problem, magnitude: np.ndarray) -> np.ndarray:
     Only one half of frequency space is searched: the magnitude of real data is even.
     """
     mesh = problem.mesh
-    grid = magnitude.reshape(mesh.shape)
-    is_peak = (grid == maximum_filter(grid, size=3)).ravel() & (magnitude >= _LOWEST_PEAK * magnitude.max())
+    is_peak = (magnitude == _highest_around(mesh, magnitude)) & (magnitude >= _LOWEST_PEAK * magnitude.max())
     candidates = np.flatnonzero(is_peak & in_half_space(mesh.nodes))
     distance = _SEPARATION * 2 * np.pi / (problem.upper - problem.lower)
     chosen: list[int] = []
@@ -63,6 +62,14 @@ def peaks(problem: Problem, magnitude: np.ndarray) -> np.ndarray:
         if len(chosen) == _MOST_PEAKS:
             break
     return np.array(sorted(chosen, key=lambda node: np.linalg.norm(mesh.nodes[node])), dtype=int)
+
+
+def _highest_around(mesh: FrequencyMesh, values: np.ndarray) -> np.ndarray:
+    """The largest of ``values`` (n,) at each node and its neighbours (n,)."""
+    _, cells = mesh.linear_cells()
+    highest = values.copy()
+    np.maximum.at(highest, cells, values[cells].max(axis=1, keepdims=True))
+    return highest
 
 
 def in_half_space(frequencies: np.ndarray) -> np.ndarray:

@@ -10,11 +10,12 @@ from freqbias.compare.figure_style import DIFFERENCE_MAP, MAGNITUDE_MAP, UNIT, l
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
-from freqbias.meshes import BoxMesh
+from freqbias.laws.product import grid_points
+from freqbias.meshes import FrequencyMesh
 
 #: Decades of the colour scales below their largest value.
 _DECADES = 5
-#: Pixels along an axis of a map of the frequency plane, at most.
+#: Pixels along an axis of a map of the frequency plane.
 _PIXELS = 200
 
 
@@ -54,7 +55,8 @@ def draw_maps(figure: Figure, comparison: Comparison) -> None:
     grid = figure.subplots(len(levels), len(columns), sharex=True, sharey=True, squeeze=False)
     for row, level in zip(grid, levels, strict=True):
         for axes, k in zip(row, columns, strict=True):
-            values = np.maximum(np.abs(comparison.spectra[level].values[k][pick]), norm.vmin)
+            seen = np.maximum(np.abs(comparison.spectra[level].values[k][pick.data]), norm.vmin)
+            values = np.ma.masked_array(seen, pick.mask)
             image = axes.imshow(
                 values.T, origin="lower", extent=extent, norm=norm, cmap=MAGNITUDE_MAP, interpolation="nearest"
             )
@@ -116,15 +118,16 @@ def _edges(centres: np.ndarray, back=lambda values: values) -> np.ndarray:
     return back(np.concatenate([[first], middles, [last]]))
 
 
-def _pixels(mesh: BoxMesh) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Numbers (p, q) of the nodes nearest to even pixels of the (first) two axes, and the extent of the image."""
-    centres = []
-    for axis, nodes in zip(mesh.axes[:2], mesh.axis_nodes[:2], strict=True):
-        count = min(len(nodes), _PIXELS)
-        centres.append(axis[0] + (np.arange(count) + 0.5) * (axis[-1] - axis[0]) / count)
-    plane = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
-    coordinates = np.zeros((*plane.shape[:2], mesh.dimension))
-    coordinates[..., :2] = plane
-    numbers = mesh.node_numbers(coordinates.reshape(-1, mesh.dimension))
-    (x, y) = mesh.axes[:2]
-    return numbers.reshape(plane.shape[:2]), (x[0], x[-1], y[0], y[-1])
+def _pixels(mesh: FrequencyMesh) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Numbers (p, q) of the nodes nearest to even pixels of the (first) two axes, and the extent of the image.
+
+    In 3D on the plane where the third frequency is 0, or nearest to it. Pixels outside of the mesh are masked.
+    """
+    lower, upper = mesh.bounds
+    centres = [
+        low + (np.arange(_PIXELS) + 0.5) * (high - low) / _PIXELS for low, high in zip(lower, upper, strict=True)
+    ]
+    coordinates = np.tile(np.clip(0.0, lower, upper), (_PIXELS**2, 1))
+    coordinates[:, :2] = grid_points(centres[:2])
+    numbers = np.ma.masked_array(mesh.node_numbers(coordinates), ~mesh.contains(coordinates))
+    return numbers.reshape(_PIXELS, _PIXELS), (lower[0], upper[0], lower[1], upper[1])

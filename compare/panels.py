@@ -98,8 +98,7 @@ def setting(comparison: Comparison, run: dict[str, Any]) -> Panel:
         "Training": f"{training.optimizer}, learning rate {short(training.learning_rate)}",
         "Learning times": f"{len(comparison.times)} outputs from 0 to {short(comparison.times[-1])}",
         "Frequency mesh": (
-            f"|ξ| ≤ {vector(np.array([axis[-1] for axis in mesh.axes]))} {UNIT}, "
-            f"{' × '.join(map(str, mesh.cells))} cells of degree {mesh.degree}, {len(mesh.nodes)} nodes"
+            f"{_reach(*mesh.bounds)} {UNIT}, {mesh.cells_in_words} of degree {mesh.degree}, {len(mesh.nodes)} nodes"
         ),
     }
     table = Table([], [[Cell(key), Cell(str(value))] for key, value in rows.items()])
@@ -226,6 +225,12 @@ PANELS: list[Callable[[Comparison, dict[str, Any]], Panel | None]] = [
 
 def _on(comparison: Comparison, function: Callable[[Figure, Comparison], None], figure: Figure) -> None:
     function(figure, comparison)
+
+
+def _reach(lower: np.ndarray, upper: np.ndarray) -> str:
+    if np.allclose(lower, -upper):
+        return f"|ξ| ≤ {vector(upper)}"
+    return f"ξ from {vector(lower)} to {vector(upper)}"
 
 
 def _number(value: Any) -> Cell:

@@ -5,18 +5,19 @@ from functools import cached_property
 
 import numpy as np
 
-from freqbias.meshes import BoxMesh
+from freqbias.meshes import FrequencyMesh
+from freqbias.meshes.box import lobatto_points
 
 
 class RadialProfile:
     """Maps spectra on ``mesh`` to their magnitude over ``frequencies`` (k,), in radians per unit of x.
 
-    In 1D these are the nodes xi >= 0: the spectra of real errors are even in magnitude. In 2D and 3D they are the
-    middles of the shells of |xi| up to the largest cutoff of the axes; the width of a shell is the widest node
-    spacing, and nodes count with their share of the volume (the row sums of the mass matrix).
+    In 1D these are the nodes on the side of 0 that reaches further: the spectra of real errors are even in magnitude.
+    In 2D and 3D they are the middles of the shells of |xi| up to the end of the longest axis; the width of a shell is
+    the widest node spacing, and nodes count with their share of the volume.
     """
 
-    def __init__(self, mesh: BoxMesh):
+    def __init__(self, mesh: FrequencyMesh):
         self.mesh = mesh
 
     @property
@@ -26,7 +27,7 @@ class RadialProfile:
     @cached_property
     def frequencies(self) -> np.ndarray:
         if self.mesh.dimension == 1:
-            return self.mesh.nodes[self._half, 0]
+            return np.abs(self.mesh.nodes[self._half, 0])
         numbers, width = self._shells
         return (np.unique(numbers[numbers >= 0]) + 0.5) * width
 
@@ -39,24 +40,25 @@ class RadialProfile:
             return np.array([np.abs(row[self._half]) for row in rows])
         numbers, _ = self._shells
         inside = numbers >= 0
-        shell, weights = numbers[inside], self._weights[inside]
+        shell, weights = numbers[inside], self.mesh.node_volumes[inside]
         total = np.bincount(shell, weights)
         filled = total > 0
         return np.array([np.bincount(shell, weights * np.abs(row[inside]))[filled] for row in rows]) / total[filled]
 
     @cached_property
     def _half(self) -> np.ndarray:
-        return np.flatnonzero(self.mesh.nodes[:, 0] >= 0)
-
-    @cached_property
-    def _weights(self) -> np.ndarray:
-        return self.mesh.mass_product(np.ones(len(self.mesh.nodes)))
+        """Numbers of the nodes on one side of 0, by rising |xi|."""
+        lower, upper = self.mesh.bounds
+        xi = self.mesh.nodes[:, 0] if upper[0] >= -lower[0] else -self.mesh.nodes[:, 0]
+        order = np.argsort(xi, kind="stable")
+        # A node at 0 may be off by rounding.
+        return order[xi[order] >= -1e-9 * xi[order[-1]]]
 
     @cached_property
     def _shells(self) -> tuple[np.ndarray, float]:
-        """Number of the shell of every node, -1 beyond the largest cutoff, and the width of a shell."""
-        width = float(max(np.diff(nodes).max() for nodes in self.mesh.axis_nodes))
-        cutoff = max(axis[-1] for axis in self.mesh.axes)
+        """Number of the shell of every node, -1 beyond the end of the longest axis, and the width of a shell."""
+        width = float(self.mesh.largest_cell.max() * np.diff(lobatto_points(self.mesh.degree)).max() / 2)
+        cutoff = np.abs(self.mesh.bounds).max()
         radius = np.linalg.norm(self.mesh.nodes, axis=1)
         # The outer end belongs to the last shell, or a few nodes on the axes would make a shell of their own.
         numbers = np.minimum(np.floor(radius / width + 1e-9).astype(int), int(np.ceil(cutoff / width - 1e-9)) - 1)

@@ -18,19 +18,11 @@ from freqbias.errors import InputError
 from freqbias.families import FAMILIES, Family
 from freqbias.initialization import Neurons, initialize
 from freqbias.laws.product import grid_points
-from freqbias.meshes import BoxMesh, band, box_mesh, default_cells, mesh_error
-from freqbias.meshes.resolution import REFUSED_ERROR
+from freqbias.meshes import FrequencyMesh, UnstructuredMesh
+from freqbias.problem_mesh import choose_mesh
 from freqbias.settings import ProblemSettings
 from freqbias.settings_errors import describe
 from freqbias.targets import ExpressionTarget, Target, read_target, taper
-from freqbias.transforms import error_spectrum
-
-#: The default cutoff leaves out at most this part of the norm of the initial error …
-_BAND_TAIL = 1e-4
-#: … and has this much room, since the spectrum widens while the error shrinks.
-_BAND_ROOM = 1.25
-#: Points of the even grid, per axis, on which the band of the initial error is measured (1D, 2D, 3D).
-_BAND_GRID = (4096, 256, 64)
 
 
 class FunctionTarget:
@@ -221,9 +213,16 @@ class Problem:
         """e(x_i) = f(x_i) - g(x_i) before training (N,): what all three levels start from."""
         return self.neurons.evaluate(self.points) - self.target_values
 
-    def set_samples(self, points: np.ndarray, initial_error: np.ndarray) -> None:
-        """Take the samples from elsewhere (a spectrum file) instead of computing them from target and network."""
+    def set_samples(
+        self, points: np.ndarray, initial_error: np.ndarray, imported_mesh: UnstructuredMesh | None = None
+    ) -> None:
+        """Take the samples from elsewhere (a spectrum file) instead of computing them from target and network.
+
+        So also the mesh if it came from a file.
+        """
         self.points, self.initial_error = points, initial_error
+        if imported_mesh is not None:
+            self.mesh = imported_mesh
 
     # Training
 
@@ -252,43 +251,35 @@ class Problem:
         return np.pi * np.array(count) / (self.upper - self.lower)
 
     @cached_property
-    def mesh(self) -> BoxMesh:
+    def mesh(self) -> FrequencyMesh:
         """The frequency mesh, with defaults from the law, the band of the initial error and the box."""
-        given = self.settings.mesh
-        cutoff = np.array(given.cutoff) if given.cutoff is not None else self._default_cutoff()
-        if self.grid_shape is not None and np.any(cutoff > self.nyquist * (1 + 1e-9)):
-            raise self.fail(
-                f"mesh.cutoff = {cutoff.tolist()} exceeds the Nyquist frequency {self.nyquist.tolist()} of data.points"
-            )
-        cells = given.cells or default_cells(cutoff, self.half_widths, given.degree)
-        try:
-            mesh = box_mesh(cutoff, cells, given.degree, self.settings.network.law.breakpoints())
-        except ValueError as error:
-            raise self.fail(f"mesh.cells = {cells}: {error}") from error
-        if mesh_error(mesh, self.half_widths).max() > REFUSED_ERROR:
-            needed = default_cells(cutoff, self.half_widths, given.degree)
-            raise self.fail(
-                f"mesh.cells = {list(cells)} cannot resolve exp(-i xi.x) over the box, where |x| <= "
-                f"{self.half_widths.tolist()}; {needed} cells can"
-            )
-        return mesh
+        return self._mesh_and_warnings[0]
 
-    def _default_cutoff(self) -> np.ndarray:
-        half = _BAND_GRID[self.dimension - 1] // 2
-        axes = [limit * np.arange(-half, half + 1) / half for limit in self.nyquist]
-        spectrum = error_spectrum(self.points, self.initial_error, grid_points(axes))
-        width = band(axes, spectrum.reshape([len(axis) for axis in axes]), _BAND_TAIL)
-        return np.minimum(self.nyquist, _BAND_ROOM * width)
+    @property
+    def imported_mesh(self) -> UnstructuredMesh | None:
+        """The mesh if it comes from a file, else None."""
+        return self.mesh if isinstance(self.mesh, UnstructuredMesh) else None
+
+    @property
+    def mesh_warnings(self) -> list[str]:
+        """What is doubtful about the mesh, one sentence each."""
+        return self._mesh_and_warnings[1]
+
+    @cached_property
+    def _mesh_and_warnings(self) -> tuple[FrequencyMesh, list[str]]:
+        return choose_mesh(self)
 
     # Records
 
     @cached_property
     def resolved(self) -> ProblemSettings:
         """The settings with every default that depends on the data filled in."""
-        mesh = self.settings.mesh.model_copy(
-            update={"cutoff": [float(axis[-1]) for axis in self.mesh.axes], "cells": list(self.mesh.cells)}
-        )
-        data = self.settings.data
+        mesh, data = self.settings.mesh, self.settings.data
+        if mesh.error is not None:
+            lines = [axis.tolist() for axis in self.mesh.axes]
+            mesh = mesh.model_copy(update={"lines": lines, "cutoff": None, "error": None})
+        elif mesh.file is None and mesh.lines is None:
+            mesh = mesh.model_copy(update={"cutoff": self.mesh.bounds[1].tolist(), "cells": list(self.mesh.cells)})
         if self.grid_shape is not None:
             data = data.model_copy(update={"points": [int(n) for n in self.grid_shape]})
         return self.settings.model_copy(update={"mesh": mesh, "data": data})
@@ -299,16 +290,27 @@ class Problem:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the spectra depend on: settings (without names and paths), points, initial error."""
-        settings = self.resolved.model_dump(mode="json", exclude={"name": True, "report": True, "target": {"file"}})
+        """SHA-256 of all that the spectra depend on: settings without names and paths, samples, mesh from a file."""
+        left_out = {"name": True, "report": True, "target": {"file"}, "mesh": {"file"}}
+        settings = self.resolved.model_dump(mode="json", exclude=left_out)
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for array in (self.points, self.initial_error):
+        arrays = [self.points, self.initial_error]
+        if self.imported_mesh is not None:
+            arrays += [self.imported_mesh.vertices, self.imported_mesh.cells]
+        for array in arrays:
             digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     @classmethod
-    def from_record(cls, toml: str, points: np.ndarray, initial_error: np.ndarray, source: str) -> "Problem":
+    def from_record(
+        cls,
+        toml: str,
+        points: np.ndarray,
+        initial_error: np.ndarray,
+        source: str,
+        imported_mesh: UnstructuredMesh | None = None,
+    ) -> "Problem":
         """The problem that a spectrum file records; its data files need not be at hand."""
         problem = cls.from_toml(toml, source=source, check_files=False)
-        problem.set_samples(points, initial_error)
+        problem.set_samples(points, initial_error, imported_mesh)
         return problem

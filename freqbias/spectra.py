@@ -1,10 +1,12 @@
-"""Error spectra over frequency and time: what the PDE, the kernel flow and the network all produce.
+"""Error spectra over frequency and time: what the PDE, the kernel flow and the network all produce, and their files.
 
 A spectrum file is NetCDF-4 with the dimensions ``time``, ``node``, ``axis``, ``part``; ``docs/architecture.md``
 lists its variables and attributes.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,8 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.files import atomic_path
-from freqbias.meshes import BoxMesh
+from freqbias.mesh_record import mesh_variables, recorded_mesh
+from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ class ErrorSpectra:
             raise ValueError(f"values have the shape {self.values.shape}, must have {shape} (times, nodes)")
 
     @property
-    def mesh(self) -> BoxMesh:
+    def mesh(self) -> FrequencyMesh:
         return self.problem.mesh
 
     @property
@@ -85,6 +88,8 @@ class ErrorSpectra:
                 self.loss,
                 {"long_name": "half the mean squared error at the samples"},
             )
+        if problem.imported_mesh is not None:
+            variables |= mesh_variables(problem.imported_mesh)
         coordinates = {
             "time": (
                 ("time",),
@@ -113,45 +118,102 @@ class ErrorSpectra:
     @classmethod
     def read(cls, path: str | os.PathLike) -> "ErrorSpectra":
         """Read a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
-        import xarray as xr
+        with stored_spectra(path) as stored:
+            values = np.empty((len(stored.times), len(stored.mesh.nodes)), dtype=complex)
+            for number, snapshot in enumerate(stored.snapshots()):
+                values[number] = snapshot
+            return cls(stored.level, stored.problem, stored.times, values, stored.loss, stored.info)
 
-        try:
-            with xr.open_dataset(path, engine="h5netcdf") as stored:
-                dataset = stored.load()
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: there is no such file") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: cannot be read as NetCDF-4: {error}") from error
-        return cls.from_xarray(dataset, source=str(path))
 
-    @classmethod
-    def from_xarray(cls, dataset: "xr.Dataset", source: str = "spectra") -> "ErrorSpectra":
-        """The inverse of ``to_xarray``; raises InputError naming ``source`` if something is missing or wrong."""
-        schema = dataset.attrs.get("schema")
-        if schema != SCHEMA:
-            raise InputError(f"{source}: schema = {schema!r}: must be {SCHEMA!r} (is it a spectrum file of freqbias?)")
+@dataclass(frozen=True)
+class StoredSpectra:
+    """An open spectrum file of which one time after the other is read; see ``ErrorSpectra`` for its attributes.
+
+    ``parts`` (time, node, part) are the real and imaginary parts, not in memory; ``source`` is the file's name.
+    """
+
+    source: str
+    level: str
+    problem: Problem
+    times: np.ndarray
+    loss: np.ndarray | None
+    info: dict[str, Any]
+    parts: "xr.DataArray" = field(repr=False)
+
+    @property
+    def mesh(self) -> FrequencyMesh:
+        return self.problem.mesh
+
+    def at(self, number: int) -> np.ndarray:
+        """The spectrum (n,) at output time ``number``. Raises InputError if it cannot be read or is not finite."""
         try:
-            problem = Problem.from_record(
-                dataset.attrs["problem"],
-                dataset["sample_point"].values,
-                dataset["initial_error"].values,
-                source,
-            )
-            parts = dataset["error_spectrum"].transpose("time", "node", "part").sel(part=["real", "imag"]).values
-            frequencies = dataset["frequency"].transpose("node", "axis").values
-            times, level = dataset["time"].values, dataset.attrs["level"]
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{source}: not a complete spectrum file: {error}") from error
-        values = parts[..., 0] + 1j * parts[..., 1]
-        for name, array in (("time", times), ("error_spectrum", values), ("frequency", frequencies)):
-            if not np.isfinite(array).all():
-                raise InputError(f"{source}: {name} holds values that are not finite")
-        nodes = problem.mesh.nodes
-        if frequencies.shape != nodes.shape or np.abs(frequencies - nodes).max() > 1e-9 * np.abs(nodes).max():
-            raise InputError(f"{source}: frequency does not hold the nodes of the mesh of its problem")
+            parts = self.parts.isel(time=number).values
+        except OSError as error:
+            raise InputError(f"{self.source}: cannot be read as NetCDF-4: {error}") from error
+        _require_finite(self.source, "error_spectrum", parts)
+        return parts[:, 0] + 1j * parts[:, 1]
+
+    def snapshots(self) -> Iterator[np.ndarray]:
+        """The spectra (n,) at all output times, read one after the other."""
+        return map(self.at, range(len(self.times)))
+
+    def nearest(self, time: float | None) -> int:
+        """Number of the output time nearest to ``time``, by default of the last. Raises InputError outside of all."""
+        if time is None:
+            return len(self.times) - 1
+        first, last = self.times[[0, -1]]
+        if not first <= time <= last * (1 + 1e-9):
+            raise InputError(f"{self.source}: time {time:g} must lie between {first:g} and {last:g}")
+        return int(np.argmin(np.abs(self.times - time)))
+
+
+@contextmanager
+def stored_spectra(path: str | os.PathLike) -> Iterator[StoredSpectra]:
+    """Open a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
+    import xarray as xr
+
+    try:
+        dataset = xr.open_dataset(path, engine="h5netcdf")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read as NetCDF-4: {error}") from error
+    with dataset:
+        yield _checked(dataset, str(path))
+
+
+def _checked(dataset: "xr.Dataset", source: str) -> StoredSpectra:
+    """What a file holds for all times; raises InputError naming ``source`` if something is missing or wrong."""
+    schema = dataset.attrs.get("schema")
+    if schema != SCHEMA:
+        raise InputError(f"{source}: schema = {schema!r}: must be {SCHEMA!r} (is it a spectrum file of freqbias?)")
+    try:
+        problem = Problem.from_record(
+            dataset.attrs["problem"],
+            dataset["sample_point"].values,
+            dataset["initial_error"].values,
+            source,
+            recorded_mesh(dataset, source),
+        )
+        parts = dataset["error_spectrum"].transpose("time", "node", "part")
+        frequencies = dataset["frequency"].transpose("node", "axis").values
+        times, level = dataset["time"].values, dataset.attrs["level"]
         loss = dataset["loss"].values if "loss" in dataset else None
-        info = {k.removeprefix("info_"): v for k, v in dataset.attrs.items() if k.startswith("info_")}
-        try:
-            return cls(level, problem, times, values, loss, info)
-        except ValueError as error:
-            raise InputError(f"{source}: {error}") from error
+        if dataset["part"].values.tolist() != ["real", "imag"]:
+            raise ValueError("part must be real, imag")
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{source}: not a complete spectrum file: {error}") from error
+    if level not in LEVELS:
+        raise InputError(f"{source}: level {level!r} must be one of {', '.join(LEVELS)}")
+    _require_finite(source, "time", times)
+    _require_finite(source, "frequency", frequencies)
+    nodes = problem.mesh.nodes
+    if frequencies.shape != nodes.shape or np.abs(frequencies - nodes).max() > 1e-9 * np.abs(nodes).max():
+        raise InputError(f"{source}: frequency does not hold the nodes of the mesh of its problem")
+    info = {k.removeprefix("info_"): v for k, v in dataset.attrs.items() if k.startswith("info_")}
+    return StoredSpectra(source, level, problem, times, loss, info, parts)
+
+
+def _require_finite(source: str, name: str, array: np.ndarray) -> None:
+    if not np.isfinite(array).all():
+        raise InputError(f"{source}: {name} holds values that are not finite")

@@ -11,9 +11,16 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy import sparse
 
+from freqbias.meshes.frequency_mesh import FrequencyMesh
+
+#: Cells that programs for looking at meshes know, by dimension.
+_LINEAR_CELLS = {1: "line", 2: "quad", 3: "hexahedron"}
+#: Corners of a hexahedron in the order of VTK; the first four are those of a quadrilateral, the first two of a line.
+_CORNERS = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))
+
 
 @dataclass(frozen=True)
-class BoxMesh:
+class BoxMesh(FrequencyMesh):
     """Cells between the grid lines ``axes`` (d increasing arrays, radians per unit of x), elements of ``degree``.
 
     The nodes are the Gauss-Lobatto points of every cell. They are numbered along the tensor grid, the last axis
@@ -44,19 +51,53 @@ class BoxMesh:
 
     @cached_property
     def nodes(self) -> np.ndarray:
-        """All nodes (n, d)."""
         return np.stack([c.ravel() for c in np.meshgrid(*self.axis_nodes, indexing="ij")], axis=1)
 
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([axis[0] for axis in self.axes]), np.array([axis[-1] for axis in self.axes])
+
+    @property
+    def smallest_cell(self) -> np.ndarray:
+        return np.array([np.diff(axis).min() for axis in self.axes])
+
+    @property
+    def largest_cell(self) -> np.ndarray:
+        return np.array([np.diff(axis).max() for axis in self.axes])
+
+    @cached_property
+    def node_volumes(self) -> np.ndarray:
+        return self.mass_product(np.ones(len(self.nodes)))
+
+    @property
+    def cells_in_words(self) -> str:
+        return f"{' × '.join(map(str, self.cells))} cells"
+
     def node_numbers(self, coordinates: np.ndarray) -> np.ndarray:
-        """Numbers (k,) of the nodes nearest to ``coordinates`` (k, d)."""
         index = []
         for axis, nodes in enumerate(self.axis_nodes):
             middles = 0.5 * (nodes[1:] + nodes[:-1])
             index.append(np.searchsorted(middles, coordinates[:, axis]))
         return np.ravel_multi_index(index, self.shape)
 
+    def contains(self, coordinates: np.ndarray) -> np.ndarray:
+        lower, upper = self.bounds
+        return np.all((coordinates >= lower) & (coordinates <= upper), axis=1)
+
+    def linear_cells(self) -> tuple[str, np.ndarray]:
+        """meshio's name of the cell type and node numbers (k, 2**d): every cell cut into degree**d linear ones.
+
+        The corners have the order of VTK; all cells have positive volume.
+        """
+        numbers = np.arange(np.prod(self.shape)).reshape(self.shape)
+        sides = (slice(None, -1), slice(1, None))
+        corners = [
+            numbers[tuple(sides[side] for side in corner[: self.dimension])].ravel()
+            for corner in _CORNERS[: 2**self.dimension]
+        ]
+        return _LINEAR_CELLS[self.dimension], np.stack(corners, axis=1)
+
     def mass_product(self, values: np.ndarray) -> np.ndarray:
-        """The finite-element mass matrix times ``values`` (..., n)."""
         grid = values.reshape(*values.shape[:-1], *self.shape)
         for axis, mass in enumerate(self._axis_masses):
             position = axis - self.dimension
@@ -64,10 +105,6 @@ class BoxMesh:
             product = (mass @ moved.reshape(len(moved), -1)).reshape(moved.shape)
             grid = np.moveaxis(product, 0, position)
         return grid.reshape(values.shape)
-
-    def norm(self, values: np.ndarray) -> np.ndarray:
-        """L2 norm over the box of the finite-element functions ``values`` (..., n), real or complex: (...)."""
-        return np.sqrt(np.sum(values.conj() * self.mass_product(values), axis=-1).real.clip(min=0))
 
     @cached_property
     def _axis_masses(self) -> tuple[sparse.csr_array, ...]:
@@ -118,15 +155,23 @@ def box_mesh(
 
 
 def _axis_lines(cutoff: float, cells: int, breakpoints: np.ndarray) -> np.ndarray:
-    inside = breakpoints[np.abs(breakpoints) < cutoff * (1 - 1e-12)]
-    ends = np.concatenate([[-cutoff], np.unique(inside), [cutoff]])
-    if len(ends) - 1 > cells:
-        raise ValueError(f"{cells} cells are too few to align with the {len(ends) - 2} jumps of the law")
-    share = np.diff(ends) / (2 * cutoff) * cells
+    inside = np.unique(breakpoints[np.abs(breakpoints) < cutoff * (1 - 1e-12)])
+    if len(inside) + 1 > cells:
+        raise ValueError(f"{cells} cells are too few to align with the {len(inside)} jumps of the law")
+    if cells % 2 == 0 and np.array_equal(inside, -inside[::-1]):
+        # Exactly even, with a line at 0: the solver folds such meshes.
+        half = _lines_between(0.0, cutoff, cells // 2, inside[inside > 0])
+        return np.concatenate([-half[:0:-1], half])
+    return _lines_between(-cutoff, cutoff, cells, inside)
+
+
+def _lines_between(low: float, high: float, cells: int, inside: np.ndarray) -> np.ndarray:
+    ends = np.concatenate([[low], inside, [high]])
+    share = np.diff(ends) / (high - low) * cells
     counts = np.maximum(1, np.floor(share + 1e-9)).astype(int)
     while counts.sum() < cells:
         counts[np.argmax(share / counts)] += 1
     while counts.sum() > cells:
         counts[np.argmin(np.where(counts > 1, share / counts, np.inf))] -= 1
     pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)]
-    return np.concatenate([*pieces, [cutoff]])
+    return np.concatenate([*pieces, [high]])

@@ -1,7 +1,7 @@
 """Looking at a frequency mesh: numbers, a picture."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,26 +9,36 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.files import atomic_path
+from freqbias.laws.product import grid_points
 from freqbias.meshes.box import BoxMesh
+from freqbias.meshes.frequency_mesh import FrequencyMesh
 from freqbias.meshes.resolution import mesh_error
+from freqbias.meshes.topology import edges
 from freqbias.transforms import error_spectrum
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from rich.table import Table
 
     from freqbias.problem import Problem
 
 _PICTURES = (".png", ".svg", ".pdf")
+#: Pixels along an axis of a picture of the plane.
+_PIXELS = 300
+#: Grid lines along an axis that are told apart.
+_MOST_LINES = 40
 
 
 @dataclass(frozen=True)
 class MeshFacts:
-    """Facts on a mesh, each an array (d,); frequencies in radians per unit of x."""
+    """Facts on a mesh, the arrays (d,) by axis; frequencies in radians per unit of x."""
 
-    nodes: tuple[int, ...]
-    cells: tuple[int, ...]
+    nodes: int
+    cells: str
     degree: int
-    cutoff: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
     smallest_cell: np.ndarray
     largest_cell: np.ndarray
     #: Nodes per wavelength of exp(-i xi.x) for x at the edge of the box; 2 is the limit.
@@ -38,21 +48,19 @@ class MeshFacts:
     nyquist: np.ndarray
 
 
-def inspect(mesh: BoxMesh, half_widths: np.ndarray, nyquist: np.ndarray) -> MeshFacts:
+def inspect(mesh: FrequencyMesh, half_widths: np.ndarray, nyquist: np.ndarray) -> MeshFacts:
     """Facts on ``mesh`` for errors on a box |x_i| <= half_widths_i and samples with the given Nyquist frequencies."""
-    widths = [np.diff(axis) for axis in mesh.axes]
-    largest = np.array([w.max() for w in widths])
-    cutoff = np.array([axis[-1] for axis in mesh.axes])
-    errors = mesh_error(mesh, half_widths)
+    lower, upper = mesh.bounds
     return MeshFacts(
-        nodes=mesh.shape,
-        cells=mesh.cells,
+        nodes=len(mesh.nodes),
+        cells=mesh.cells_in_words,
         degree=mesh.degree,
-        cutoff=cutoff,
-        smallest_cell=np.array([w.min() for w in widths]),
-        largest_cell=largest,
-        nodes_per_wave=2 * np.pi / half_widths * mesh.degree / largest,
-        wave_error=errors,
+        lower=lower,
+        upper=upper,
+        smallest_cell=mesh.smallest_cell,
+        largest_cell=mesh.largest_cell,
+        nodes_per_wave=2 * np.pi / half_widths * mesh.degree / mesh.largest_cell,
+        wave_error=mesh_error(mesh, half_widths),
         nyquist=nyquist,
     )
 
@@ -61,16 +69,14 @@ def table(facts: MeshFacts) -> "Table":
     """The facts, one row for each, one column for each axis."""
     from rich.table import Table
 
-    axes = "xyz"[: len(facts.cutoff)]
-    result = Table(title=f"{np.prod(facts.nodes)} nodes, degree {facts.degree}")
+    result = Table(title=f"{facts.nodes} nodes, degree {facts.degree}, {facts.cells}")
     result.add_column("frequencies in radians per unit of x")
-    for axis in axes:
+    for axis in "xyz"[: len(facts.upper)]:
         result.add_column(f"axis {axis}", justify="right")
     rows = {
-        "cutoff": facts.cutoff,
+        "lowest": facts.lower,
+        "highest": facts.upper,
         "Nyquist frequency of the samples": facts.nyquist,
-        "cells": facts.cells,
-        "nodes": facts.nodes,
         "smallest cell": facts.smallest_cell,
         "largest cell": facts.largest_cell,
         "nodes per wave from the edge of the box": facts.nodes_per_wave,
@@ -101,28 +107,30 @@ def draw(problem: "Problem", path: str | os.PathLike) -> None:
         figure.savefig(temporary, format=suffix[1:], dpi=150)
 
 
-def _draw_line(figure, problem: "Problem") -> None:
+def _draw_line(figure: "Figure", problem: "Problem") -> None:
     mesh = problem.mesh
-    frequencies = mesh.nodes
+    frequencies = np.sort(mesh.nodes, axis=0)
+    ends = replace(mesh, degree=1).nodes[:, 0]
     spectrum = np.abs(error_spectrum(problem.points, problem.initial_error, frequencies))
     axes = figure.subplots()
     axes.plot(frequencies[:, 0], spectrum / spectrum.max(), label="initial error |v(ξ)|, scaled")
     damping = problem.family.damping(frequencies)
     axes.plot(frequencies[:, 0], damping / max(damping.max(), 1e-300), label="damping c(ξ), scaled", linestyle="--")
-    axes.plot(mesh.axes[0], np.full(len(mesh.axes[0]), -0.06), "|", color="0.4", label=f"cells ({mesh.cells[0]})")
+    axes.plot(ends, np.full(len(ends), -0.06), "|", color="0.4", label=mesh.cells_in_words)
     axes.set(xlabel="frequency ξ (radians per unit of x)", ylim=(-0.12, 1.05), title=problem.settings.name)
     axes.legend(loc="upper right")
 
 
-def _draw_plane(figure, problem: "Problem") -> None:
-    """The first two axes; in 3D through the plane where the third frequency is nearest to 0."""
+def _draw_plane(figure: "Figure", problem: "Problem") -> None:
+    """The first two axes; in 3D through the plane where the third frequency is 0 or nearest to it."""
     from matplotlib.colors import LogNorm
 
     mesh = problem.mesh
-    x, y = mesh.axis_nodes[:2]
-    middle = np.argmin(np.abs(mesh.axis_nodes[2])) if mesh.dimension == 3 else None
-    grids = mesh.nodes.reshape(*mesh.shape, mesh.dimension)
-    plane = (grids if middle is None else grids[:, :, middle]).reshape(-1, mesh.dimension)
+    lower, upper = mesh.bounds
+    x, y = (np.linspace(low, high, _PIXELS) for low, high in zip(lower[:2], upper[:2], strict=True))
+    plane = np.tile(np.clip(0.0, lower, upper), (_PIXELS**2, 1))
+    plane[:, :2] = grid_points([x, y])
+    outside = ~mesh.contains(plane)
     fields = {
         "initial error |v(ξ)|": np.abs(error_spectrum(problem.points, problem.initial_error, plane)),
         "damping c(ξ)": problem.family.damping(plane),
@@ -130,13 +138,9 @@ def _draw_plane(figure, problem: "Problem") -> None:
     for axes, (title, field) in zip(figure.subplots(1, 2), fields.items(), strict=True):
         top = max(field.max(), 1e-200)  # a law may vanish on the whole mesh
         scale = LogNorm(1e-4 * top, top)
-        values = field.reshape(len(x), len(y)).T.clip(1e-4 * top)
-        image = axes.pcolormesh(x, y, values, norm=scale, shading="gouraud", rasterized=True)
-        every = [max(1, n // 40) for n in mesh.cells[:2]]
-        for line in mesh.axes[0][:: every[0]]:
-            axes.axvline(line, color="white", linewidth=0.2, alpha=0.5)
-        for line in mesh.axes[1][:: every[1]]:
-            axes.axhline(line, color="white", linewidth=0.2, alpha=0.5)
+        values = np.ma.masked_array(field.clip(1e-4 * top), outside).reshape(_PIXELS, _PIXELS).T
+        image = axes.pcolormesh(x, y, values, norm=scale, shading="nearest", rasterized=True)
+        drawn = _draw_cells(axes, mesh)
         axes.set(
             title=title,
             xlabel="frequency ξ₁ (radians per unit of x)",
@@ -144,5 +148,23 @@ def _draw_plane(figure, problem: "Problem") -> None:
             aspect="equal",
         )
         figure.colorbar(image, ax=axes, extend="min", shrink=0.8)
-    drawn = "all grid lines" if max(every) == 1 else f"one grid line in {max(every)}"
-    figure.suptitle(f"{problem.settings.name}: {' × '.join(map(str, mesh.cells))} cells, {drawn} drawn")
+    figure.suptitle(f"{problem.settings.name}: {mesh.cells_in_words}, {drawn}")
+
+
+def _draw_cells(axes: "Axes", mesh: FrequencyMesh) -> str:
+    """Draw the edges of the cells, of large grids some; says which."""
+    from matplotlib.collections import LineCollection
+
+    look = {"color": "white", "linewidth": 0.2, "alpha": 0.5}
+    if isinstance(mesh, BoxMesh):
+        every = [max(1, n // _MOST_LINES) for n in mesh.cells[:2]]
+        for line in mesh.axes[0][:: every[0]]:
+            axes.axvline(line, **look)
+        for line in mesh.axes[1][:: every[1]]:
+            axes.axhline(line, **look)
+        return "all grid lines drawn" if max(every) == 1 else f"one grid line in {max(every)} drawn"
+    if mesh.dimension == 3:
+        return "cells not drawn"
+    ends = mesh.vertices[edges(mesh.cells, mesh.kind)]
+    axes.add_collection(LineCollection(ends, rasterized=True, **look))
+    return "all cells drawn"

@@ -5,7 +5,8 @@ The spectrum of an error on a box |x_i| <= X_i is a sum of exp(-i xi.x): it vari
 
 import numpy as np
 
-from freqbias.meshes.box import BoxMesh, lagrange_matrix, lobatto_points
+from freqbias.meshes.box import lagrange_matrix, lobatto_points
+from freqbias.meshes.frequency_mesh import FrequencyMesh
 
 #: Largest error of interpolating exp(-i xi x), x at the edge of the box, that a default mesh allows in 1D, 2D, 3D.
 DEFAULT_ERROR = (1e-3, 1e-2, 5e-2)
@@ -30,30 +31,38 @@ def largest_phase(error: float, degree: int) -> float:
     return low
 
 
-def mesh_error(mesh: BoxMesh, half_widths: np.ndarray) -> np.ndarray:
+def mesh_error(mesh: FrequencyMesh, half_widths: np.ndarray) -> np.ndarray:
     """``wave_error`` (d,) of the longest cell of each axis for points x up to ``half_widths`` (d,)."""
-    phases = [np.diff(axis).max() * width for axis, width in zip(mesh.axes, half_widths, strict=True)]
     # A cell longer than half a wavelength per node cannot tell waves apart: count it as wrong altogether.
+    phases = mesh.largest_cell * half_widths
     return np.array([1.0 if phase > np.pi * mesh.degree else wave_error(phase, mesh.degree) for phase in phases])
 
 
-def resolution_warning(mesh: BoxMesh, half_widths: np.ndarray) -> str | None:
+def resolution_warning(mesh: FrequencyMesh, half_widths: np.ndarray) -> str | None:
     """One sentence if ``mesh`` resolves errors on a box |x_i| <= half_widths_i poorly, else None."""
     errors = mesh_error(mesh, half_widths)
     if errors.max() <= WARNING_ERROR:
         return None
     axis = int(np.argmax(errors))
-    cutoff = np.array([lines[-1] for lines in mesh.axes])
     return (
-        f"mesh.cells = {list(mesh.cells)} is coarse: waves from the edge of the box are interpolated with an error of "
-        f"{errors[axis]:.2g} along axis {axis}; {default_cells(cutoff, half_widths, mesh.degree)} cells resolve them"
+        f"the mesh of {mesh.cells_in_words} is coarse: waves from the edge of the box are interpolated with an error "
+        f"of {errors[axis]:.2g} along axis {axis}; {needed_cells(mesh, half_widths)} resolve them"
     )
 
 
+def needed_cells(mesh: FrequencyMesh, half_widths: np.ndarray) -> str:
+    """The cells with which a mesh in the place of ``mesh`` meets DEFAULT_ERROR, in words."""
+    phase = largest_phase(DEFAULT_ERROR[mesh.dimension - 1], mesh.degree)
+    lengths = [float(f"{phase / width:.3g}") for width in half_widths]
+    lower, upper = mesh.bounds
+    counts = default_cells(0.5 * (upper - lower), half_widths, mesh.degree)
+    return f"cells no longer than {lengths} (on an even grid: {counts} cells)"
+
+
 def default_cells(cutoff: np.ndarray, half_widths: np.ndarray, degree: int) -> list[int]:
-    """Cells per axis with which ``mesh_error`` meets DEFAULT_ERROR."""
+    """Cells per axis, even numbers, with which ``mesh_error`` meets DEFAULT_ERROR."""
     phase = largest_phase(DEFAULT_ERROR[len(cutoff) - 1], degree)
-    return [max(4, int(np.ceil(2 * c * x / phase))) for c, x in zip(cutoff, half_widths, strict=True)]
+    return [max(4, 2 * int(np.ceil(c * x / phase))) for c, x in zip(cutoff, half_widths, strict=True)]
 
 
 def band(frequencies: list[np.ndarray], spectrum: np.ndarray, part: float) -> np.ndarray:

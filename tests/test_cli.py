@@ -34,6 +34,8 @@ def test_help_loads_no_numerical_library():
         "mpi4py",
         "rich",
         "jinja2",
+        "h5py",
+        "pyvista",
     ]
     code = f"import sys, freqbias.cli.main; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -42,7 +44,7 @@ def test_help_loads_no_numerical_library():
 def test_help_and_version(command):
     shown = command("--help")
     assert shown.returncode == 0
-    for name in ("run", "solve", "kernel", "train", "compare", "mesh"):
+    for name in ("run", "solve", "kernel", "train", "compare", "export", "mesh"):
         assert f"  {name} " in shown.stdout
     assert command("--version").stdout.startswith("freqbias 0.")
 

@@ -56,7 +56,7 @@ def test_how_a_level_was_computed_may_differ(changes):
         ({"training__times__count": 5}, "times differ: pde has 26 from 0 to 300, network has 6 from 0 to 300"),
         ({"training__times__first": 2.0}, "times differ: pde has t = 1 as number 1, network has t = 2 as number 1"),
         ({"mesh__cutoff": [25.0]}, "mesh.cutoff: pde has 30, network has 25"),
-        ({"mesh__cells": [800]}, "mesh.cells: pde has 600, network has 800"),
+        ({"mesh__cells": [800]}, "mesh: pde has 600 cells with 1201 nodes, network has 800 cells with 1601 nodes"),
         ({"mesh__degree": 1, "mesh__cells": [600]}, "mesh.degree: pde has 2, network has 1"),
         ({"target__expression": "exp(-x**2)"}, "initial error differ at sample"),
     ],

@@ -83,7 +83,8 @@ def test_coarse_mesh_is_warned_of():
     half_widths = np.array([np.pi])
     assert resolution_warning(box_mesh([10.0], [50], 2), half_widths) is None
     warning = resolution_warning(box_mesh([10.0], [12], 2), half_widths)
-    assert warning.startswith("mesh.cells = [12] is coarse")
+    assert warning.startswith("the mesh of 12 cells is coarse")
+    assert warning.endswith(f"(on an even grid: {default_cells(np.array([10.0]), half_widths, 2)} cells) resolve them")
 
 
 def test_band_of_a_gaussian():

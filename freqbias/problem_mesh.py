@@ -1,0 +1,157 @@
+"""The frequency mesh of a problem: as the problem file says, with defaults from the law, the initial error and the box.
+
+Whatever it is, it must not exceed what the samples can tell apart, must resolve the waves of errors on the box, and
+must hold the frequencies of the initial error.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.laws.product import grid_points
+from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh, band, box_mesh, default_cells, mesh_error
+from freqbias.meshes.grading import graded_mesh
+from freqbias.meshes.indicator import interpolation_error
+from freqbias.meshes.local_solution import LocalSolution
+from freqbias.meshes.resolution import REFUSED_ERROR, WARNING_ERROR, needed_cells, resolution_warning
+from freqbias.transforms import error_spectrum
+
+if TYPE_CHECKING:
+    from freqbias.problem import Problem
+
+#: The default cutoff leaves out at most this part of the norm of the initial error …
+_BAND_TAIL = 1e-4
+#: … and has this much room, since the spectrum widens while the error shrinks.
+_BAND_ROOM = 1.25
+#: Points of the even grid, per axis, on which the band of the initial error is measured (1D, 2D, 3D).
+_BAND_GRID = (4096, 256, 64)
+#: A given mesh that leaves out more than this part of the norm earns a warning …
+_LEFT_OUT_WARNING = 0.01
+#: … and one that holds less than this part is refused.
+_HELD = 0.5
+
+
+def choose_mesh(problem: "Problem") -> tuple[FrequencyMesh, list[str]]:
+    """The mesh of ``problem`` and warnings, one sentence each.
+
+    Raises InputError naming the key if the mesh cannot be made or does not suit the problem.
+    """
+    given = problem.settings.mesh
+    warnings = []
+    if given.file is not None:
+        key, mesh = f"mesh.file = {given.file!r}", _from_file(problem)
+        if mesh.piece_count > 1:
+            warnings.append(
+                f"{key}: {mesh.piece_count} pieces that share no facet: nothing moves from one to the other"
+            )
+    elif given.lines is not None:
+        key, mesh = "mesh.lines", BoxMesh(tuple(np.array(lines) for lines in given.lines), given.degree)
+    elif given.error is not None:
+        return _graded(problem), warnings
+    else:
+        mesh = _even(problem)
+        key = f"mesh.cells = {list(mesh.cells)}"
+    _check_nyquist(problem, np.max(np.abs(mesh.bounds), axis=0), key)
+    if given.file is None and given.lines is None:
+        return mesh, warnings + _check_waves(problem, mesh, key)
+    # Coverage first: a mesh without the initial error has no spectrum to hold.
+    warnings += _check_coverage(problem, mesh, key)
+    return mesh, warnings + _check_spectrum(problem, mesh, key)
+
+
+def _check_waves(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[str]:
+    """Warnings if waves from the edge of the box are resolved poorly on the largest cell, wherever it is."""
+    if mesh_error(mesh, problem.half_widths).max() > REFUSED_ERROR:
+        raise problem.fail(
+            f"{key} cannot resolve exp(-i xi.x) over the box, where |x| <= {problem.half_widths.tolist()}; "
+            f"{needed_cells(mesh, problem.half_widths)} can"
+        )
+    poor = resolution_warning(mesh, problem.half_widths)
+    return [] if poor is None else [poor]
+
+
+def _check_spectrum(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[str]:
+    """The same for a mesh whose long cells may lie where nothing happens: what counts is the spectrum itself."""
+    if mesh_error(mesh, problem.half_widths).max() <= WARNING_ERROR:
+        return []
+    if isinstance(mesh, UnstructuredMesh):
+        error = mesh.interpolation_error(lambda xi: error_spectrum(problem.points, problem.initial_error, xi))
+    else:
+        error = interpolation_error(mesh, LocalSolution.of(problem)).relative
+    if error > REFUSED_ERROR:
+        raise problem.fail(
+            f"{key} cannot hold the error spectrum: its interpolation has a relative error of {error:.2g}"
+        )
+    if error <= WARNING_ERROR:
+        return []
+    return [f"{key} is coarse: the error spectrum is interpolated with a relative error of {error:.2g}"]
+
+
+def _graded(problem: "Problem") -> BoxMesh:
+    given = problem.settings.mesh
+    try:
+        return graded_mesh(
+            LocalSolution.of(problem),
+            _cutoff(problem),
+            given.degree,
+            given.error,
+            problem.settings.network.law.breakpoints(),
+        )
+    except ValueError as error:
+        raise problem.fail(f"mesh.error = {given.error}: {error}") from error
+
+
+def _even(problem: "Problem") -> BoxMesh:
+    given, cutoff = problem.settings.mesh, _cutoff(problem)
+    cells = given.cells or default_cells(cutoff, problem.half_widths, given.degree)
+    try:
+        return box_mesh(cutoff, cells, given.degree, problem.settings.network.law.breakpoints())
+    except ValueError as error:
+        raise problem.fail(f"mesh.cells = {cells}: {error}") from error
+
+
+def _cutoff(problem: "Problem") -> np.ndarray:
+    given = problem.settings.mesh.cutoff
+    if given is None:
+        return np.minimum(problem.nyquist, _BAND_ROOM * band(*_initial_spectrum(problem), _BAND_TAIL))
+    _check_nyquist(problem, np.array(given), f"mesh.cutoff = {given}")
+    return np.array(given)
+
+
+def _from_file(problem: "Problem") -> UnstructuredMesh:
+    from freqbias.meshes.files import read_mesh
+
+    given = problem.settings.mesh
+    try:
+        return read_mesh(given.file, problem.dimension, given.degree)
+    except InputError as error:
+        raise problem.fail(f"mesh.file: {error}") from error
+
+
+def _check_nyquist(problem: "Problem", reach: np.ndarray, key: str) -> None:
+    if problem.grid_shape is not None and np.any(reach > problem.nyquist * (1 + 1e-9)):
+        given = "" if key.startswith("mesh.cutoff") else f" reaches to {reach.tolist()}, which"
+        raise problem.fail(f"{key}{given} exceeds the Nyquist frequency {problem.nyquist.tolist()} of data.points")
+
+
+def _check_coverage(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[str]:
+    axes, spectrum = _initial_spectrum(problem)
+    power = np.abs(spectrum.ravel()) ** 2
+    inside = mesh.contains(grid_points(axes))
+    left_out, held = (float(np.sqrt(power[part].sum() / power.sum())) for part in (~inside, inside))
+    if left_out <= _LEFT_OUT_WARNING:
+        return []
+    reach = [float(f"{width:.3g}") for width in band(axes, spectrum, _LEFT_OUT_WARNING)]
+    text = f"{key} leaves out {100 * left_out:.2g} % of the norm of the initial error, which reaches to {reach}"
+    if held < _HELD:
+        raise problem.fail(f"{text}; the mesh must hold {100 * _HELD:g} %, and holds {100 * held:.2g} %")
+    return [text]
+
+
+def _initial_spectrum(problem: "Problem") -> tuple[list[np.ndarray], np.ndarray]:
+    """Axes of an even grid up to the Nyquist frequency, and the initial error spectrum on it."""
+    half = _BAND_GRID[problem.dimension - 1] // 2
+    axes = [limit * np.arange(-half, half + 1) / half for limit in problem.nyquist]
+    spectrum = error_spectrum(problem.points, problem.initial_error, grid_points(axes))
+    return axes, spectrum.reshape([len(axis) for axis in axes])
