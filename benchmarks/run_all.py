@@ -12,6 +12,8 @@ from freqbias.files import write_text
 FOLDER = Path(__file__).parent
 BENCHMARKS = {
     "evolution.py": "Time evolution of the PDE",
+    "scaling.py": "Scaling of the PDE",
+    "grading.py": "Graded and uniform meshes",
     "nufft_step.py": "One gradient of the network",
 }
 PACKAGES = ("dolfinx-solver-real", "torch", "finufft", "numpy")
