@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from freqbias.errors import InputError
+from freqbias.errors import InputError, InputErrorOnEveryRank
 from freqbias.fem.space import Space
 from freqbias.files import atomic_path, write_text
 
@@ -114,7 +114,7 @@ class Checkpoint:
         if state is None:
             return None
         if isinstance(state, str):
-            raise InputError(state)
+            raise InputErrorOnEveryRank(state)
         self._number, self._blocks = state["number"], state["fields"]
         fields = {}
         for name, blocks in state["fields"].items():

@@ -88,53 +88,51 @@ def evolve(
     kept = store.load()
     if kept is not None:
         present = _restore(kept, values, estimates, present.state.shape)
-    try:
-        while present.done < count:
-            limits = Limits(
-                tolerance=(1.0 if most_vectors >= MOST_VECTORS else _SHARE) * (tolerance - present.spent),
-                norm=norm,
-                vectors=most_vectors,
-                stable_rate=stable_rate,
-                largest_rate=largest_rate,
-                acceleration=optimizer.acceleration(),
-            )
-            goals = times[present.done : present.done + present.span]
-            if present.waypoint is not None:
-                goals = np.array([present.waypoint])
-            window = Window(operator, systems, present.state, goals - present.now, transition, limits)
-            if kept is not None and f"basis-{present.windows}-0" in kept.fields:
-                window.restore(_spaces(kept, present.windows), kept.facts["shifts"])
-            kept = None
+    while present.done < count:
+        limits = Limits(
+            tolerance=(1.0 if most_vectors >= MOST_VECTORS else _SHARE) * (tolerance - present.spent),
+            norm=norm,
+            vectors=most_vectors,
+            stable_rate=stable_rate,
+            largest_rate=largest_rate,
+            acceleration=optimizer.acceleration(),
+        )
+        goals = times[present.done : present.done + present.span]
+        if present.waypoint is not None:
+            goals = np.array([present.waypoint])
+        window = Window(operator, systems, present.state, goals - present.now, transition, limits)
+        if kept is not None and f"basis-{present.windows}-0" in kept.fields:
+            window.restore(_spaces(kept, present.windows), kept.facts["shifts"])
+        kept = None
 
-            def keep(window=window):
-                if store.due():
-                    store.save(_kept(present, window, values, estimates))
+        def keep(window=window):
+            if store.due():
+                store.save(_kept(present, window, values, estimates))
 
-            reached = window.grow(keep, progress)
-            if reached == 0:
-                _aim_lower(present, window, goals, optimizer, tolerance)
-                continue
-            if present.waypoint is None:
-                new = slice(present.done, present.done + reached)
-                values[new] = window.values(reached)
-                estimates[new] = present.spent + window.estimates[:reached]
-                present.done += reached
-                # What was within reach once will be so again, from one start to the next, or nearly.
-                present.span = reached + 1 if present.span < count or reached < len(goals) else count
-            present.windows += 1
-            present.failures = 0
-            present.dimension = max(present.dimension, window.dimension)
-            if present.done < count:
-                present.spent += float(window.estimates[reached - 1])
-                present.now = float(goals[reached - 1])
-                present.state = window.state_at(reached - 1)
-            present.waypoint = None
-        progress(1.0)
-        cost = (systems.factorizations, systems.solves, systems.iterations, systems.method)
-        return Evolution(values, estimates, present.dimension, present.windows, *cost)
-    finally:
-        if own_systems:
-            systems.destroy()
+        reached = window.grow(keep, progress)
+        if reached == 0:
+            _aim_lower(present, window, goals, optimizer, tolerance)
+            continue
+        if present.waypoint is None:
+            new = slice(present.done, present.done + reached)
+            values[new] = window.values(reached)
+            estimates[new] = present.spent + window.estimates[:reached]
+            present.done += reached
+            # What was within reach once will be so again, from one start to the next, or nearly.
+            present.span = reached + 1 if present.span < count or reached < len(goals) else count
+        present.windows += 1
+        present.failures = 0
+        present.dimension = max(present.dimension, window.dimension)
+        if present.done < count:
+            present.spent += float(window.estimates[reached - 1])
+            present.now = float(goals[reached - 1])
+            present.state = window.state_at(reached - 1)
+        present.waypoint = None
+    progress(1.0)
+    cost = (systems.factorizations, systems.solves, systems.iterations, systems.method)
+    if own_systems:
+        systems.destroy()
+    return Evolution(values, estimates, present.dimension, present.windows, *cost)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import numpy as np
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from freqbias.errors import ConvergenceError, InputError
+from freqbias.errors import ConvergenceError, InputErrorOnEveryRank
 from freqbias.fem.error_operator import ErrorOperator
 
 #: Solves with one factorization before the next pole, in 1D, 2D, 3D: a factorization costs about as much as 3, 8, 30
@@ -79,7 +79,7 @@ class ShiftedSystems:
             ksp.setFromOptions()
         except PETSc.Error as error:
             self._forget(petsc)
-            raise InputError(f"solver.petsc = {dict(petsc)}: PETSc refuses these options") from error
+            raise InputErrorOnEveryRank(f"solver.petsc = {dict(petsc)}: PETSc refuses these options") from error
         return ksp
 
     def _forget(self, petsc: Mapping) -> None:
@@ -139,7 +139,7 @@ class ShiftedSystems:
         unused = [key for key in self._petsc if not database.used(self.prefix + key)]
         self._forget([*self._petsc, "sub_pc_type"])
         if unused:
-            raise InputError(
+            raise InputErrorOnEveryRank(
                 f"solver.petsc.{unused[0]} = {self._petsc[unused[0]]!r}: no such option of the solver in use "
                 f"({self.method})"
             )

@@ -39,7 +39,7 @@ def solve(
     and mesh are even. Raises InputError if the problem's optimizer is not linear, ConvergenceError, DivergenceError
     or NumericalError if the result cannot be trusted.
     """
-    began = time.perf_counter()
+    began, before = time.perf_counter(), memory_plan.resident()
     optimizer = problem.optimizer
     if optimizer is None:
         name = problem.settings.training.optimizer
@@ -56,7 +56,7 @@ def solve(
     settings = problem.settings.solver
     norm = np.sqrt(sum(operator.inner(u, operator.apply(operator.M, u)) for start in starts for u in start.T))
     tolerance = settings.tolerance / np.sqrt(len(starts))  # errors of orthogonal parts add in squares
-    plan = memory_plan.plan(operator, folding, len(problem.times), optimizer.states, memory)
+    plan = memory_plan.plan(operator, folding, len(problem.times), optimizer.states, memory, before, settings.method)
     store = None
     if checkpoint is not None:
         key = f"{problem.digest} {settings.tolerance:g} {folding.axes}"
@@ -68,22 +68,20 @@ def solve(
             continue
         part = operator.vanishing([axis for axis, flag in zip(folding.axes, odd, strict=True) if flag])
         systems = ShiftedSystems(part, settings.method, min(1e-8, 1e-2 * tolerance), plan.factor_bytes, settings.petsc)
-        try:
-            evolution = evolve(
-                part,
-                start,
-                problem.times,
-                optimizer,
-                tolerance,
-                largest_rate,
-                norm=float(norm),
-                most_vectors=plan.vectors,
-                systems=systems,
-                store=store,
-                progress=lambda done, number=number: progress((number + done) / len(starts)),
-            )
-        finally:
-            systems.destroy()
+        evolution = evolve(
+            part,
+            start,
+            problem.times,
+            optimizer,
+            tolerance,
+            largest_rate,
+            norm=float(norm),
+            most_vectors=plan.vectors,
+            systems=systems,
+            store=store,
+            progress=lambda done, number=number: progress((number + done) / len(starts)),
+        )
+        systems.destroy()  # only now: after a failure of this rank the others would not join in
         evolutions.append(evolution)
         if store is not None:
             store.finish(number, evolution)
@@ -108,6 +106,8 @@ def _spectra(
             parts.append(np.moveaxis(whole.reshape(-1, count, columns), 0, 1))
     info = {
         "ranks": space.comm.size,
+        "nodes": len(folding.whole.nodes),
+        "parts": len(evolutions),
         "unknowns": space.size,
         "folded_axes": len(folding.axes),
         "evolution_error_estimate": float(estimates.max()),

@@ -52,7 +52,14 @@ class Folding:
 
         ``spectrum`` maps frequencies (n, d) to complex values (n,); ``nodes`` (n_local, d) lie in ``mesh``.
         """
-        values = [spectrum(nodes * factor) for factor in self.signs()]
+        signs = self.signs()
+        if self.is_complete():  # u(-xi) = conj u(xi): half of the reflections tell the others
+            half = np.split(
+                spectrum(np.concatenate([nodes * factor for factor in signs[: len(signs) // 2]])), len(signs) // 2
+            )
+            values = half + [part.conj() for part in half[::-1]]
+        else:
+            values = np.split(spectrum(np.concatenate([nodes * factor for factor in signs])), len(signs))
         parts = []
         for odd in self.parities:
             part = sum(_character(odd, flips) * u for flips, u in zip(self.parities, values, strict=True)) / len(values)

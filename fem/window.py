@@ -103,7 +103,7 @@ class Window:
             room = (self._limits.vectors - sum(part.space.dimension for part in self.parts)) // len(self.parts)
             if room < 1:
                 return self._reached()
-            worst = self.parts[int(np.argmax([self._surrogate(part).errors().max() for part in self.parts]))]
+            worst = max(self.parts, key=lambda part: part.space.start_norm * self._surrogate(part).errors().max())
             self._solve(self._surrogate(worst).best_shift(repeats), min(repeats, room))
             self._report(progress)
             after_pole()

@@ -22,3 +22,7 @@ class ConvergenceError(NumericalError):
 
 class DivergenceError(NumericalError):
     """Training or an evolution left the finite numbers or grew where it must not."""
+
+
+class InputErrorOnEveryRank(InputError):
+    """A mistake that every rank of an MPI job knows of: all of them end by themselves."""

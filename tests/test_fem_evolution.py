@@ -125,6 +125,18 @@ def test_columns_do_not_mix():
     assert not nothing[:, :, 1].any()
 
 
+def test_a_column_of_rounding_errors_does_not_steer_the_poles():
+    """As the real part of the spectrum of an odd target: 1e-16 of the other, and rough."""
+    operator = normal()
+    start = three_tones(operator)
+    start[:, 1] = 1e-16 * np.abs(start).max() * np.random.default_rng(0).standard_normal(len(start))
+    times = np.geomspace(1e-2, 1e4, 9)
+    both = fem.evolve(operator, start, times, tolerance=1e-7)
+    alone = fem.evolve(operator, start[:, :1], times, tolerance=1e-7)
+    assert both.dimension <= alone.dimension + 8
+    np.testing.assert_allclose(both.values[:, :, 0], alone.values[:, :, 0], atol=1e-6 * np.abs(start).max())
+
+
 def test_linear_in_the_start():
     operator = normal()
     start = three_tones(operator)

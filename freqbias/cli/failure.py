@@ -1,17 +1,14 @@
 """How a command ends when something goes wrong: one line on standard error, the right status, no hanging rank."""
 
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freqbias.errors import FreqbiasError, InputError
-
-
-class InputErrorOnEveryRank(InputError):
-    """A mistake that every rank knows of: all of them end by themselves."""
+from freqbias.errors import FreqbiasError, InputError, InputErrorOnEveryRank
 
 
 def _communicator():
@@ -45,6 +42,7 @@ def reported_failures() -> Iterator[None]:
 
 
 def _leave(status: int, message: str | None, error: BaseException) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # mpirun may send it again: once is enough
     comm = _communicator()
     if comm is not None and status != 0 and not isinstance(error, InputErrorOnEveryRank):
         # The other ranks may wait for this one for ever: end them all. Rank 0 speaks first if it fails as well.

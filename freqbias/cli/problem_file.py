@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freqbias.cli.failure import InputErrorOnEveryRank
-from freqbias.errors import InputError
+from freqbias.errors import InputError, InputErrorOnEveryRank
 
 if TYPE_CHECKING:
     from mpi4py import MPI

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from freqbias.cli.failure import InputErrorOnEveryRank
+from freqbias.errors import InputErrorOnEveryRank
 
 MemoryOption = Annotated[
     str | None,

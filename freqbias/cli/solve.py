@@ -42,8 +42,8 @@ def solve(
     remove(folder)
     info = spectra.info
     typer.echo(
-        f"PDE: {info['unknowns']} unknowns, {info['linear_solver']}, {info['factorizations']} poles, "
-        f"{info['solves']} solves, {info['wall_time_seconds']:.2f} s on {info['ranks']} rank(s); evolution error at "
-        f"most {info['evolution_error_estimate']:.1e} of the initial norm"
+        f"PDE: {info['nodes']} nodes, {info['parts']} part(s) of {info['unknowns']} unknowns, {info['linear_solver']}, "
+        f"{info['factorizations']} poles, {info['solves']} solves, {info['wall_time_seconds']:.2f} s on "
+        f"{info['ranks']} rank(s); evolution error at most {info['evolution_error_estimate']:.1e} of the initial norm"
     )
     typer.echo(out)
