@@ -12,7 +12,7 @@ from freqbias.fem.error_operator import ErrorOperator
 
 #: Solves with one factorization before the next pole, in 1D, 2D, 3D: a factorization costs about as much as 3, 8, 30
 #: of them, and more solves a pole make a larger space for the same error.
-_SOLVES_PER_FACTORIZATION = (4, 8, 10)
+_SOLVES_PER_FACTORIZATION = (4, 10, 10)
 #: Without a factorization there is no reason to stay at a pole, but for the order of the rational functions.
 _SOLVES_PER_ITERATIVE_POLE = 4
 #: In three dimensions the fill makes factorizations dearer than iterations from this size on (docs/performance.md).
