@@ -5,7 +5,6 @@ The case is two-dimensional: degree 2, 128 x 128 cells, 66 049 unknowns on [-4, 
 the norm of u(0), the worst over all outputs. *12 poles x 6* is the textbook way: poles spread evenly over the output
 times, six solves each, an M-orthonormal basis, the projection of (M + gamma A)^{-1}. *Folded*: the vector is split
 into its four parts that are even or odd in each coordinate, each solved on a quarter of the box (fem/symmetry.py).
-PETSc TS gets the largest tolerance with which it meets 1e-7, found beforehand among powers of sqrt(10).
 """
 
 import os
