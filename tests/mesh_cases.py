@@ -2,6 +2,7 @@
 
 import itertools
 
+import meshio
 import numpy as np
 from scipy.spatial import Delaunay
 
@@ -53,3 +54,29 @@ def disc(radius, rings, degree=1):
     circles = [radius * (i + 1) / rings * np.stack([np.cos(a), np.sin(a)], axis=1) for i, a in enumerate(angles)]
     vertices = np.concatenate([np.zeros((1, 2)), *circles])
     return UnstructuredMesh(vertices, Delaunay(vertices).simplices.astype(np.int64), "triangle", degree)
+
+
+SUFFIXES = (".msh", ".vtu", ".vtk", ".xdmf", ".inp", ".mesh")
+LOWER, UPPER, COUNTS = [-1.0, 0.5, -2.0], [2.0, 1.5, -0.5], [4, 3, 2]
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+HALVES = np.array([[0, 1, 2], [0, 2, 3]])
+
+
+def small(kind, degree=1):
+    dimension = CELL_KINDS[kind].dimension
+    return box(kind, LOWER[:dimension], UPPER[:dimension], COUNTS[:dimension], degree)
+
+
+def write(path, points, cells, kind="triangle"):
+    """A mesh file whose vertex order is meshio's, whatever is in it."""
+    points = np.asarray(points, dtype=float)
+    padded = np.zeros((len(points), 3))
+    padded[:, : points.shape[1]] = points
+    meshio.write(path, meshio.Mesh(padded, [(kind, np.asarray(cells))]))
+    return path
+
+
+def assert_same(first, second):
+    assert first.cell_kind == second.cell_kind
+    np.testing.assert_array_equal(first.vertices, second.vertices)
+    np.testing.assert_array_equal(first.cells, second.cells)
