@@ -36,15 +36,13 @@ def solve(
     free); a basis that does not fit is cut by starting anew from a later time. ``checkpoint``: folder in which the
     state is kept, at most every ``checkpoint_seconds``, until the solve has ended (the caller removes it when the
     result is safe); with ``resume`` the solve goes on from there. ``symmetric``: solve on a part of the box where law
-    and mesh are even. Raises InputError if the problem's optimizer is not linear, ConvergenceError, DivergenceError
+    and mesh are even. Raises InputError if no PDE predicts the problem, ConvergenceError, DivergenceError
     or NumericalError if the result cannot be trusted.
     """
     began, before = time.perf_counter(), memory_plan.resident()
-    optimizer = problem.optimizer
-    if optimizer is None:
-        name = problem.settings.training.optimizer
-        raise problem.fail(f'training.optimizer = "{name}" is not linear: no PDE predicts it, only train does')
-    family = problem.family
+    if problem.unpredicted is not None:
+        raise problem.fail(problem.unpredicted)
+    optimizer, family = problem.optimizer, problem.family
     folding = fold(problem.mesh, family) if symmetric else Folding((), problem.mesh, problem.mesh)
     operator = ErrorOperator(folding.mesh, family.damping, family.diffusion, problem.density, comm)
     starts = folding.parts(

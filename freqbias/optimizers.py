@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.settings import TrainingSettings
+from freqbias.training_settings import TrainingSettings
 
 
 class LinearOptimizer(ABC):
@@ -114,7 +114,12 @@ class Nesterov(Momentum):
 
 
 def optimizer_for(training: TrainingSettings) -> LinearOptimizer | None:
-    """The linear optimizer that a problem names, or None if it is not linear (Adam): then no PDE predicts it."""
+    """The linear optimizer that a problem names, or None if it has no closed response (Adam, schedules).
+
+    With mini-batches the response is that of the mean over all choices of batches.
+    """
+    if not training.schedule.constant:
+        return None
     match training.optimizer:
         case "gradient-flow":
             return GradientFlow()

@@ -16,29 +16,13 @@ from pydantic import ValidationError
 from freqbias import optimizers
 from freqbias.errors import InputError
 from freqbias.families import FAMILIES, Family
-from freqbias.initialization import Neurons, initialize
+from freqbias.initialization import InitialNetwork, initialize
 from freqbias.laws.product import grid_points
 from freqbias.meshes import FrequencyMesh, UnstructuredMesh
 from freqbias.problem_mesh import choose_mesh
 from freqbias.settings import ProblemSettings
 from freqbias.settings_errors import describe
-from freqbias.targets import ExpressionTarget, Target, read_target, taper
-
-
-class FunctionTarget:
-    """A Python callable as a target."""
-
-    grid_shape = None
-    points = None
-
-    def __init__(self, function: Callable[[np.ndarray], np.ndarray]):
-        self._function = function
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        values = np.asarray(self._function(x), dtype=float)
-        if values.shape != (len(x),):
-            raise InputError(f"target: the function returned the shape {values.shape} for {len(x)} points (n, d)")
-        return values
+from freqbias.targets import ExpressionTarget, FunctionTarget, Target, read_target, taper
 
 
 class Problem:
@@ -200,18 +184,26 @@ class Problem:
         return values
 
     @cached_property
-    def neurons(self) -> Neurons:
-        """The network before training."""
-        network, training = self.settings.network, self.settings.training
+    def initial_networks(self) -> list[InitialNetwork]:
+        """The network before training, for every seed."""
+        network = self.settings.network
         try:
-            return initialize(network, training.seed, self.upper - self.lower)
+            return [initialize(network, seed, self.upper - self.lower) for seed in self.settings.training.all_seeds]
         except ValueError as error:
             raise self.fail(f"network.law: {error}") from error
 
     @cached_property
+    def initial_errors(self) -> np.ndarray:
+        """e(x_i) = f(x_i) - g(x_i) before training, for every seed (S, N)."""
+        return np.array([network.evaluate(self.points) for network in self.initial_networks]) - self.target_values
+
+    @cached_property
     def initial_error(self) -> np.ndarray:
-        """e(x_i) = f(x_i) - g(x_i) before training (N,): what all three levels start from."""
-        return self.neurons.evaluate(self.points) - self.target_values
+        """e(x_i) before training (N,), the mean over all seeds: what all levels start from.
+
+        The theory is linear in the error: its solution from the mean is the mean of the solutions.
+        """
+        return self.initial_errors.mean(axis=0)
 
     def set_samples(
         self, points: np.ndarray, initial_error: np.ndarray, imported_mesh: UnstructuredMesh | None = None
@@ -227,12 +219,32 @@ class Problem:
     # Training
 
     @cached_property
-    def family(self) -> Family:
-        return FAMILIES[self.settings.network.family](self.settings.network)
+    def family(self) -> Family | None:
+        """The family's symbols in the infinite-width limit, or None if no PDE predicts it."""
+        network = self.settings.network
+        return FAMILIES[network.family](network) if network.family in FAMILIES else None
 
     @cached_property
     def optimizer(self) -> optimizers.LinearOptimizer | None:
+        """The response of the error to training, or None if it is not known in closed form."""
         return optimizers.optimizer_for(self.settings.training)
+
+    @property
+    def unpredicted(self) -> str | None:
+        """Why no PDE predicts this problem, starting with the key; None if one does."""
+        if self.family is None:
+            return f'network.family = "{self.settings.network.family}" has no PDE, only two-layer networks have'
+        return self.nonlinear
+
+    @property
+    def nonlinear(self) -> str | None:
+        """Why neither PDE nor kernel flow predicts this training, starting with the key; None if they do."""
+        training = self.settings.training
+        if self.optimizer is not None:
+            return None
+        if not training.schedule.constant:
+            return "training.schedule changes the learning rate, which PDE and kernel flow do not follow"
+        return f'training.optimizer = "{training.optimizer}" is not linear in the error: no PDE and no kernel flow'
 
     @cached_property
     def times(self) -> np.ndarray:

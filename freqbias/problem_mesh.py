@@ -90,13 +90,15 @@ def _check_spectrum(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[s
 
 def _graded(problem: "Problem") -> BoxMesh:
     given = problem.settings.mesh
+    if problem.family is None:
+        raise problem.fail(f"mesh.error = {given.error}: {problem.unpredicted}; mesh.cells makes an even mesh")
     try:
         return graded_mesh(
             LocalSolution.of(problem),
             _cutoff(problem),
             given.degree,
             given.error,
-            problem.settings.network.law.breakpoints(),
+            _breakpoints(problem),
         )
     except ValueError as error:
         raise problem.fail(f"mesh.error = {given.error}: {error}") from error
@@ -106,9 +108,16 @@ def _even(problem: "Problem") -> BoxMesh:
     given, cutoff = problem.settings.mesh, _cutoff(problem)
     cells = given.cells or default_cells(cutoff, problem.half_widths, given.degree)
     try:
-        return box_mesh(cutoff, cells, given.degree, problem.settings.network.law.breakpoints())
+        return box_mesh(cutoff, cells, given.degree, _breakpoints(problem))
     except ValueError as error:
         raise problem.fail(f"mesh.cells = {cells}: {error}") from error
+
+
+def _breakpoints(problem: "Problem") -> list[np.ndarray]:
+    """Where the symbols jump or have kinks, on each axis."""
+    if problem.family is None:
+        return [np.empty(0)] * problem.dimension
+    return problem.settings.network.law.breakpoints()
 
 
 def _cutoff(problem: "Problem") -> np.ndarray:

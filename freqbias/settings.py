@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from freqbias.laws import AnyLaw
+from freqbias.network_settings import AnyNetwork
+from freqbias.training_settings import TrainingSettings
 from freqbias.validation import (
     CountPerAxis,
     DataFile,
-    PositiveFloat,
     PositiveInt,
     PositivePerAxis,
     RealPerAxis,
@@ -20,29 +20,6 @@ from freqbias.validation import (
     as_list,
     per_axis,
 )
-
-
-class NetworkSettings(Settings):
-    """The two-layer network at its start."""
-
-    family: Literal["fourier-features"] = "fourier-features"
-    width: Annotated[int, Field(ge=1)] = Field(description="neurons; pairs (cos, sin) for fourier-features")
-    amplitude_std: Annotated[float, Field(gt=0)] = 1.0
-    sampling: Literal["quadrature", "random"] = "quadrature"
-    mirrored: bool = Field(
-        default=True,
-        description="random sampling: each neuron twice with opposite amplitudes, so that f = 0 at first",
-    )
-    frequency_rate_ratio: Annotated[float, Field(ge=0)] = Field(default=1.0, description="eta_w / eta_a")
-    law: AnyLaw
-
-    @model_validator(mode="after")
-    def _width(self):
-        if self.sampling == "quadrature" and self.width % 4:
-            raise ValueError(f'width = {self.width} must be a multiple of 4 with sampling = "quadrature"')
-        if self.sampling == "random" and self.mirrored and self.width % 2:
-            raise ValueError(f"width = {self.width} must be even with mirrored random sampling")
-        return self
 
 
 class TargetSettings(Settings):
@@ -93,35 +70,6 @@ class DataSettings(Settings):
         if self.sampling == "file" and self.points is not None:
             raise ValueError('points must be left out with sampling = "file"')
         return self
-
-
-class TimesSettings(Settings):
-    """Output times in learning time: 0 and ``count`` log-spaced times from ``first`` to ``last``."""
-
-    first: PositiveFloat = 1.0
-    last: PositiveFloat
-    count: Annotated[int, Field(ge=1, le=10_000)] = 25
-
-    @model_validator(mode="after")
-    def _ordered(self):
-        if self.first > self.last:
-            raise ValueError(f"first = {self.first} must not exceed last = {self.last}")
-        if self.count > 1 and self.first == self.last:
-            raise ValueError(f"count = {self.count} needs first < last")
-        return self
-
-
-class TrainingSettings(Settings):
-    """How the network is trained."""
-
-    optimizer: Literal["gradient-flow", "gradient-descent", "momentum", "nesterov", "adam"] = "gradient-flow"
-    learning_rate: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    seed: Annotated[int, Field(ge=0)] = 0
-    evaluator: Literal["auto", "nufft", "dense"] = "auto"
-    nufft_tolerance: Annotated[float, Field(ge=1e-13, le=1e-2)] = 1e-10
-    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="threads of the transforms; 0: all cores")
-    times: TimesSettings
 
 
 class MeshSettings(Settings):
@@ -182,7 +130,7 @@ class ProblemSettings(Settings):
     """A whole problem file."""
 
     name: str = "unnamed"
-    network: NetworkSettings
+    network: AnyNetwork
     target: TargetSettings
     data: DataSettings
     training: TrainingSettings
@@ -192,11 +140,13 @@ class ProblemSettings(Settings):
 
     @model_validator(mode="after")
     def _per_axis(self):
-        dimension = len(self.data.lower)
-        try:
-            law = self.network.law.in_dimension(dimension)
-        except ValueError as error:
-            raise ValueError(f"network.law.{error}") from error
+        dimension, network = len(self.data.lower), self.network
+        if hasattr(network, "law"):
+            try:
+                law = network.law.in_dimension(dimension)
+            except ValueError as error:
+                raise ValueError(f"network.law.{error}") from error
+            network = network.model_copy(update={"law": law})
         cutoff, cells = self.mesh.cutoff, self.mesh.cells
         mesh = self.mesh.model_copy(
             update={
@@ -209,5 +159,17 @@ class ProblemSettings(Settings):
         for number, frequency in enumerate(self.report.frequencies or []):
             if len(frequency) != dimension:
                 raise ValueError(f"report.frequencies[{number}] has {len(frequency)} values, must have {dimension}")
-        network = self.network.model_copy(update={"law": law})
+        self._check_evaluator()
         return self.model_copy(update={"network": network, "mesh": mesh})
+
+    def _check_evaluator(self) -> None:
+        training = self.training
+        if training.evaluator != "nufft":
+            return
+        for key, value, allowed in (
+            ("network.family", self.network.family, "fourier-features"),
+            ("training.batch", training.batch, None),
+            ("training.precision", training.precision, "float64"),
+        ):
+            if value != allowed:
+                raise ValueError(f'training.evaluator = "nufft" does not allow {key} = {value!r}')

@@ -5,12 +5,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from freqbias.network_settings import DEFAULT_FAMILY
 from freqbias.settings import ProblemSettings
 
 
 def describe(error: ValidationError, data: dict[str, Any]) -> str:
     """The first mistake as ``key = value: what is allowed``, and how many more there are."""
-    found = error.errors(include_url=False)
+    # A misspelt key also leaves the right one missing: what is there is said first.
+    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     first = _one_line(found[0], data)
     return first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"
 
@@ -47,7 +49,7 @@ def _key_in_file(location: tuple, data: Any) -> tuple[str, Any]:
                 continue
             value = value[part] if part < len(value) else None
             key += f"[{part}]"
-        elif isinstance(value, dict) and part not in value and part == value.get("family"):
+        elif isinstance(value, dict) and part not in value and part == value.get("family", DEFAULT_FAMILY):
             continue
         else:
             value = value.get(part) if isinstance(value, dict) else value

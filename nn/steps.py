@@ -11,7 +11,7 @@ import torch
 
 from freqbias.nn.evaluators import Evaluator
 from freqbias.nn.fourier_features import FourierFeatureNetwork
-from freqbias.settings import TrainingSettings
+from freqbias.training_settings import TrainingSettings
 
 
 class Objective:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.integrate import cumulative_trapezoid
 
-from freqbias.initialization import initialize
+from freqbias.initialization import initialize_neurons
 from freqbias.laws import Laplace, Mixture, Normal, StudentT, Tabulated, Uniform
 from freqbias.settings import NetworkSettings
 
@@ -172,7 +172,7 @@ def test_quadrature_neurons(dimension, width):
     """First and second moments of the amplitudes are exact at every frequency, and f = 0."""
     std, law = 1.7, Normal(scale=3.0, location=0.5).in_dimension(dimension)
     network = NetworkSettings(width=width, amplitude_std=std, law=law)
-    neurons = initialize(network, seed=0, reach=np.full(dimension, 2.0))
+    neurons = initialize_neurons(network, seed=0, reach=np.full(dimension, 2.0))
     assert len(neurons.frequencies) == width
     assert (neurons.scale**2).sum() == pytest.approx(1, abs=1e-12)
     _, which = np.unique(neurons.frequencies, axis=0, return_inverse=True)
@@ -196,15 +196,15 @@ def test_random_neurons():
     law = Normal(scale=3.0).in_dimension(1)
     points = np.linspace(-1, 1, 40)[:, None]
     settings = {"width": 4000, "amplitude_std": 1.5, "sampling": "random", "law": law}
-    mirrored = initialize(NetworkSettings(**settings), seed=1, reach=np.array([2.0]))
+    mirrored = initialize_neurons(NetworkSettings(**settings), seed=1, reach=np.array([2.0]))
     assert np.abs(mirrored.evaluate(points)).max() < 1e-9
     np.testing.assert_array_equal(mirrored.frequencies[:2000], mirrored.frequencies[2000:])
     np.testing.assert_array_equal(mirrored.cosine[:2000], -mirrored.cosine[2000:])
     values = []
     for seed in range(40):
-        neurons = initialize(NetworkSettings(**settings, mirrored=False), seed, np.array([2.0]))
+        neurons = initialize_neurons(NetworkSettings(**settings, mirrored=False), seed, np.array([2.0]))
         assert neurons.scale == pytest.approx(4000**-0.5)
         values.append(neurons.evaluate(points[:1])[0])
     assert np.std(values) == pytest.approx(1.5, rel=0.35)
-    assert initialize(NetworkSettings(**settings), 1, np.array([2.0])).frequencies[0] == mirrored.frequencies[0]
-    assert initialize(NetworkSettings(**settings), 2, np.array([2.0])).frequencies[0] != mirrored.frequencies[0]
+    assert initialize_neurons(NetworkSettings(**settings), 1, np.array([2.0])).frequencies[0] == mirrored.frequencies[0]
+    assert initialize_neurons(NetworkSettings(**settings), 2, np.array([2.0])).frequencies[0] != mirrored.frequencies[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from freqbias.optimizers import optimizer_for
-from freqbias.settings import TrainingSettings
+from freqbias.training_settings import TrainingSettings
 
 RATES = np.array([0.0, 0.01, 0.3, 1.0, 2.9, 3.9])
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from freqbias.families.family import Family
-from freqbias.settings import NetworkSettings
+from freqbias.network_settings import FourierFeaturesSettings
 
 
 class FourierFeatures(Family):
     """c = (2 pi)^d p_s and D = r sigma^2 c (arXiv:2405.14957; THEORY section 2)."""
 
-    def __init__(self, network: NetworkSettings):
+    def __init__(self, network: FourierFeaturesSettings):
         self.law = network.law
         #: r sigma^2: how fast frequencies move, in units of how fast amplitudes are learned.
         self.mobility = network.frequency_rate_ratio * network.amplitude_std**2

@@ -4,7 +4,8 @@ A new kind of target is one new file with a class as in ``target.Target``, chose
 """
 
 from freqbias.targets.expression import ExpressionTarget
+from freqbias.targets.function import FunctionTarget
 from freqbias.targets.samples import GridTarget, ScatteredTarget, read_target
 from freqbias.targets.target import Target, taper
 
-__all__ = ["ExpressionTarget", "GridTarget", "ScatteredTarget", "Target", "read_target", "taper"]
+__all__ = ["ExpressionTarget", "FunctionTarget", "GridTarget", "ScatteredTarget", "Target", "read_target", "taper"]

@@ -1,14 +1,11 @@
-"""The neurons of a two-layer network at the start of training (THEORY section 6).
-
-Shared by the network, which trains them, and by the PDE, which must start from the network's own error.
-"""
+"""The neurons of a two-layer network at the start of training (THEORY section 6)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from freqbias.laws import Law
-from freqbias.settings import NetworkSettings
+from freqbias.network_settings import FourierFeaturesSettings
 from freqbias.transforms import fourier_transform
 
 
@@ -33,7 +30,7 @@ class Neurons:
         return fourier_transform(self.frequencies, strengths, points, sign=1).real
 
 
-def initialize(network: NetworkSettings, seed: int, reach: np.ndarray) -> Neurons:
+def initialize_neurons(network: FourierFeaturesSettings, seed: int, reach: np.ndarray) -> Neurons:
     """The neurons of ``network`` before training.
 
     ``reach`` (d,) is the width of the box of x: a quadrature rule is chosen for differences of points up to it.
@@ -56,7 +53,7 @@ def _quadrature(law: Law, width: int, amplitude_std: float, reach: np.ndarray) -
     )
 
 
-def _random(network: NetworkSettings, generator: np.random.Generator) -> Neurons:
+def _random(network: FourierFeaturesSettings, generator: np.random.Generator) -> Neurons:
     copies = 2 if network.mirrored else 1
     count = network.width // copies
     frequencies = network.law.sample(count, generator)

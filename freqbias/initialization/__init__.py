@@ -1,0 +1,34 @@
+"""Networks at the start of training. Shared by training and by the PDE, which must start from the same error.
+
+A new family is one new file with a function (settings, seed, reach) -> ``InitialNetwork``, named in ``_INITIALIZERS``.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from freqbias.initialization.two_layer import Neurons, initialize_neurons
+from freqbias.network_settings import NetworkSettings
+
+__all__ = ["InitialNetwork", "Neurons", "initialize", "initialize_neurons"]
+
+
+class InitialNetwork(Protocol):
+    """The parameters of a network before training."""
+
+    #: How they were chosen, for the reader.
+    rule: str
+
+    def evaluate(self, points: np.ndarray) -> np.ndarray:
+        """f at ``points`` (N, d) before training: (N,)."""
+
+
+_INITIALIZERS = {"fourier-features": initialize_neurons}
+
+
+def initialize(network: NetworkSettings, seed: int, reach: np.ndarray) -> InitialNetwork:
+    """The parameters of ``network`` before training.
+
+    ``reach`` (d,) is the width of the box of x. Raises ValueError if the settings do not allow it.
+    """
+    return _INITIALIZERS[network.family](network, seed, reach)
