@@ -70,7 +70,7 @@ def packets(law: dict, dimension: int, optimizer: str = "gradient-flow") -> Prob
 def solve(problem: Problem, mesh: BoxMesh) -> np.ndarray:
     """The PDE of ``problem`` on another mesh: spectra (T, n)."""
     other = Problem(problem.settings, source=problem.source)
-    other.set_samples(problem.points, problem.initial_error)
+    other.set_samples(problem.points, problem.weights, problem.initial_error)
     other.mesh = mesh
     return fem.solve(other, MPI.COMM_SELF).values
 

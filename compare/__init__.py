@@ -7,8 +7,8 @@ drawing libraries only when a report is written.
 
 from freqbias.compare.alignment import check_comparable
 from freqbias.compare.learning_time import frozen_learning_times, learning_times
-from freqbias.compare.loss import parseval_loss
-from freqbias.compare.metrics import Comparison, compare_spectra, relative_error
+from freqbias.compare.loss import parseval_losses
+from freqbias.compare.metrics import Comparison, compare_spectra, relative_errors
 from freqbias.compare.metrics_file import metrics, write_metrics
 from freqbias.compare.pairs import PAIRS
 from freqbias.compare.reading import reading, verdict
@@ -23,9 +23,9 @@ __all__ = [
     "frozen_learning_times",
     "learning_times",
     "metrics",
-    "parseval_loss",
+    "parseval_losses",
     "reading",
-    "relative_error",
+    "relative_errors",
     "summary_table",
     "verdict",
     "write_metrics",

@@ -1,6 +1,7 @@
 """Can spectra be compared? They must stem from the same setting, mesh, times, samples and initial error.
 
-What may differ is how a level was computed: width, sampling rule (if the initial errors agree), solver, evaluator.
+What may differ is how a level was computed: width and sampling rule of two-layer networks (if the initial errors
+agree), solver, evaluator, precision, threads, seeds; and mini-batches, of which the theory is the mean.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.ensemble import starts_at_random
 from freqbias.errors import InputError, NumericalError
 from freqbias.spectra import ErrorSpectra
 
 #: Coordinates and initial errors agree up to rounding: files store them in double precision.
 _TOLERANCE = 1e-8
 _OPTIMIZERS_WITH_MOMENTUM = ("momentum", "nesterov")
+#: Keys of a network that do not change its infinite-width limit. Networks without a limit have none.
+_FREE_KEYS = {"fourier-features": {"width", "sampling", "mirrored"}}
 
 
 def check_comparable(spectra: Sequence[ErrorSpectra]) -> None:
@@ -36,13 +40,13 @@ def _check_alone(spectra: ErrorSpectra) -> None:
     times = spectra.times
     if len(times) == 0 or times[0] != 0 or np.any(np.diff(times) <= 0):
         raise InputError(f"{spectra.problem.source}: times of {spectra.level} must start at 0 and increase")
-    finite = np.isfinite(spectra.values).all(axis=1)
+    finite = np.isfinite(spectra.runs).all(axis=(0, 2))
     if not finite.all():
         raise NumericalError(
             f"the spectrum of {spectra.level} is not finite at t = {times[~finite][0]:g}; "
             "try a smaller training.learning_rate"
         )
-    if not spectra.values[0].any():
+    if not spectra.values[0].any() or not spectra.runs[:, 0].any(axis=1).all():
         raise InputError(f"{spectra.problem.source}: the initial error of {spectra.level} is 0, nothing to compare")
 
 
@@ -57,21 +61,27 @@ def _physical_settings(spectra: ErrorSpectra) -> dict[str, Any]:
     """The settings on which the theory depends, under their keys in the problem file."""
     settings = spectra.problem.settings
     network, training, data = settings.network, settings.training, settings.data
-    law = network.law.model_dump(mode="json", exclude_none=True)
-    found = {
-        "network.family": network.family,
-        "network.amplitude_std": network.amplitude_std,
-        "network.frequency_rate_ratio": network.frequency_rate_ratio,
-        "network.law.family": law.pop("family"),
-        **{f"network.law.{key}": value for key, value in law.items()},
-        "data.lower": data.lower,
-        "data.upper": data.upper,
-        "training.optimizer": training.optimizer,
-    }
-    if training.optimizer != "gradient-flow":
-        found["training.learning_rate"] = training.learning_rate
+    free = _FREE_KEYS.get(network.family, set())
+    found = _flat("network", network.model_dump(mode="json", exclude_none=True, exclude=free))
+    found |= {"data.lower": data.lower, "data.upper": data.upper, "training.optimizer": training.optimizer}
+    if training.optimizer == "gradient-flow":
+        return found
+    found["training.learning_rate"] = training.learning_rate
     if training.optimizer in _OPTIMIZERS_WITH_MOMENTUM:
         found["training.momentum"] = training.momentum
+    if training.optimizer == "adamw":
+        found["training.weight_decay"] = training.weight_decay
+    schedule = training.schedule
+    if not schedule.constant:
+        return found | _flat("training.schedule", schedule.model_dump(mode="json"))
+    return found | {"training.schedule.family": "constant"}
+
+
+def _flat(prefix: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings under the keys of a problem file, the family of each table first."""
+    found = {}
+    for key, value in sorted(settings.items(), key=lambda item: item[0] != "family"):
+        found |= _flat(f"{prefix}.{key}", value) if isinstance(value, dict) else {f"{prefix}.{key}": value}
     return found
 
 
@@ -111,14 +121,18 @@ def _check_samples(first: ErrorSpectra, second: ErrorSpectra) -> None:
     if len(a.points) != len(b.points):
         texts = [f"{len(problem.points)} samples" for problem in (a, b)]
         raise _mismatch("data.points", first, texts[0], second, texts[1])
-    for name, x, y in (("sample points", a.points, b.points), ("initial error", a.initial_error, b.initial_error)):
+    for name, x, y in (
+        ("sample points", a.points, b.points),
+        ("sample weights", a.weights, b.weights),
+        ("initial error", a.initial_error, b.initial_error),
+    ):
         scale = max(np.abs(x).max(), np.abs(y).max())
         difference = np.abs(x - y).reshape(len(x), -1).max(axis=1)
         k = int(np.argmax(difference))
         if difference[k] > _TOLERANCE * scale:
             hint = ""
-            if name == "initial error" and "random" in {p.settings.network.sampling for p in (a, b)}:
-                hint = "an unmirrored random network starts from its own error: solve the PDE for the same problem"
+            if name == "initial error" and (starts_at_random(a) or starts_at_random(b)):
+                hint = "a random network starts from its own error: use one problem, with its seeds, for all levels"
             raise _mismatch(f"{name} differ at sample {k}", first, _short(x[k]), second, _short(y[k]), hint)
 
 

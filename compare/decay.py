@@ -20,15 +20,19 @@ _SEPARATION = 2.0
 class DecayCurves:
     """|v(xi, t)| / |v(xi, 0)| at ``frequencies`` (k, d), nodes of the mesh, in radians per unit of x.
 
-    ``ratio[level]`` is (T, k), NaN where v(xi, 0) = 0, or None for a missing level; ``asked`` (k, d) are the
-    frequencies of the problem file, or the nodes themselves if it names none; ``learning_time[level]`` (k,).
+    ``ratio[level]`` is (T, k), the mean over the runs, NaN where v(xi, 0) = 0, or None for a missing level;
+    ``asked`` (k, d) are the frequencies of the problem file, or the nodes themselves if it names none;
+    ``learning_time[level]`` (k,) belongs to ``ratio``. ``band[level]`` (2, T, k) and ``learning_time_band[level]``
+    (2, k) are None for one run.
     """
 
     nodes: np.ndarray
     frequencies: np.ndarray
     asked: np.ndarray
     ratio: dict[str, np.ndarray | None]
+    band: dict[str, np.ndarray | None]
     learning_time: dict[str, np.ndarray | None]
+    learning_time_band: dict[str, np.ndarray | None]
 
 
 def chosen_nodes(problem: Problem, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +86,8 @@ def in_half_space(frequencies: np.ndarray) -> np.ndarray:
     return result | undecided
 
 
-def decay_ratio(spectra: ErrorSpectra, nodes: np.ndarray) -> np.ndarray:
-    """|v(xi, t)| / |v(xi, 0)| (T, k) at the given nodes, NaN where v(xi, 0) = 0."""
-    magnitude = np.abs(spectra.values[:, nodes])
-    return np.divide(magnitude, magnitude[0], out=np.full(magnitude.shape, np.nan), where=magnitude[0] > 0)
+def decay_ratios(spectra: ErrorSpectra, nodes: np.ndarray) -> np.ndarray:
+    """|v(xi, t)| / |v(xi, 0)| of every run (S, T, k) at the given nodes, NaN where v(xi, 0) = 0."""
+    magnitude = np.abs(spectra.runs[:, :, nodes])
+    initial = magnitude[:, :1]
+    return np.divide(magnitude, initial, out=np.full(magnitude.shape, np.nan), where=initial > 0)

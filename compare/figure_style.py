@@ -34,6 +34,8 @@ INK, MUTED, RULE = (PALETTE[name][0] for name in ("ink", "muted", "rule"))
 SERIES = tuple(PALETTE[f"s{i}"][0] for i in range(1, 6))
 MARKERS = ("o", "s", "^", "D", "v")
 LEVEL_COLOURS = {"pde": SERIES[0], "kernel": SERIES[1], "network": SERIES[2]}
+#: Of the areas that show the band over several seeds.
+BAND_OPACITY = 0.16
 #: Perceptually uniform colormaps of magnitudes and of differences.
 MAGNITUDE_MAP, DIFFERENCE_MAP = "viridis", "magma"
 

@@ -9,9 +9,9 @@ from freqbias.compare.curves import frequency_label, milestones
 from freqbias.compare.figure_style import DIFFERENCE_MAP, MAGNITUDE_MAP, UNIT, logarithmic, power_of_ten
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
-from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
 from freqbias.laws.product import grid_points
 from freqbias.meshes import FrequencyMesh
+from freqbias.spectra import LEVELS
 
 #: Decades of the colour scales below their largest value.
 _DECADES = 5
@@ -27,7 +27,7 @@ def draw_level(figure: Figure, comparison: Comparison, level: str) -> None:
         comparison.profiles.magnitude[level],
         _scale(comparison.profiles.magnitude),
         MAGNITUDE_MAP,
-        LEVEL_NAMES[level],
+        comparison.names[level],
         "|v̂| (unit of the target)",
     )
 
@@ -40,7 +40,7 @@ def draw_difference(figure: Figure, comparison: Comparison, key: str) -> None:
         comparison.profiles.difference[key],
         _scale(comparison.profiles.difference),
         DIFFERENCE_MAP,
-        next(pair.name for pair in PAIRS if pair.key == key),
+        next(pair.name for pair in comparison.pairs if pair.key == key),
         "|difference of v̂| (unit of the target)",
     )
 
@@ -48,27 +48,32 @@ def draw_difference(figure: Figure, comparison: Comparison, key: str) -> None:
 def draw_maps(figure: Figure, comparison: Comparison) -> None:
     """|v| over (ξ₁, ξ₂) at a few times (columns) for every level (rows); in 3D on the central plane ξ₃ = 0."""
     columns = milestones(comparison)
-    levels = [level for level in LEVEL_NAMES if level in comparison.spectra]
+    levels = [level for level in LEVELS if level in comparison.spectra]
     mesh = comparison.problem.mesh
     pick, extent = _pixels(mesh)
-    norm = _scale({level: np.abs(comparison.spectra[level].values[:1]) for level in levels})
+    norm = _scale({level: _mean_magnitude(comparison, level, 0) for level in levels})
     grid = figure.subplots(len(levels), len(columns), sharex=True, sharey=True, squeeze=False)
     for row, level in zip(grid, levels, strict=True):
         for axes, k in zip(row, columns, strict=True):
-            seen = np.maximum(np.abs(comparison.spectra[level].values[k][pick.data]), norm.vmin)
+            seen = np.maximum(_mean_magnitude(comparison, level, k)[pick.data], norm.vmin)
             values = np.ma.masked_array(seen, pick.mask)
             image = axes.imshow(
                 values.T, origin="lower", extent=extent, norm=norm, cmap=MAGNITUDE_MAP, interpolation="nearest"
             )
             axes.set_aspect("equal")
             axes.grid(False)
-        row[0].set_ylabel(f"{LEVEL_NAMES[level]}\nξ₂")
+        row[0].set_ylabel(f"{comparison.names[level]}\nξ₂")
     for axes, k in zip(grid[0], columns, strict=True):
         axes.set_title(f"t = {short(comparison.times[k])}")
     for axes in grid[-1]:
         axes.set_xlabel("ξ₁")
     figure.supxlabel(f"frequencies ξ₁, ξ₂ in {UNIT}", fontsize=9)
     _colour_bar(figure, image, grid, "|v̂(ξ,t)| (unit of the target)")
+
+
+def _mean_magnitude(comparison: Comparison, level: str, number: int) -> np.ndarray:
+    """|v| (n,) of a level at output time ``number``, the mean over its runs."""
+    return np.abs(comparison.compared[level].runs[:, number]).mean(axis=0)
 
 
 def _draw_heat_map(figure, comparison, values, norm, colormap, title, label) -> None:

@@ -5,13 +5,13 @@ import numpy as np
 from freqbias.spectra import ErrorSpectra
 
 
-def parseval_loss(spectra: ErrorSpectra) -> np.ndarray:
-    """½ (2 pi)^-d / rho_0 ||v(t)||^2 at every time (T,), in squared units of the target.
+def parseval_losses(spectra: ErrorSpectra) -> np.ndarray:
+    """½ (2 pi)^-d / rho_0 ||v(t)||^2 of every run at every time (S, T), in squared units of the target.
 
     By Parseval, with v = rho_0 e, this is the loss ½ ∫ e(x)^2 rho_0 dx if the density of the data is constant and
     the mesh holds the whole spectrum of the error; what lies beyond the cutoff is missing from it.
     """
     problem = spectra.problem
     # Time by time: a product of all times with the mass matrix would not fit into memory in 3D.
-    squared_norms = np.array([spectra.mesh.norm(row) for row in spectra.values]) ** 2
+    squared_norms = np.array([[spectra.mesh.norm(row) for row in run] for run in spectra.runs]) ** 2
     return 0.5 * (2 * np.pi) ** -problem.dimension / problem.density * squared_norms

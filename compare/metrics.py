@@ -1,33 +1,41 @@
 """Numbers that say how well the levels of the theory agree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from freqbias.compare.alignment import check_comparable
-from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_ratio
-from freqbias.compare.learning_time import learning_times
-from freqbias.compare.loss import parseval_loss
-from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_ratios
+from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
+from freqbias.compare.learning_time import learning_time_band, learning_times
+from freqbias.compare.loss import parseval_losses
+from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, PAIRS, Pair, level_pairs
 from freqbias.compare.profile import RadialProfile
 from freqbias.errors import InputError
 from freqbias.problem import Problem
-from freqbias.spectra import ErrorSpectra
+from freqbias.spectra import LEVELS, ErrorSpectra
+
+#: What a dictionary of the comparison holds for a level or a pair: None for what is missing.
+Found = dict[str, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Profiles:
     """Magnitudes over one frequency axis (k,), in radians per unit of x; ``kind`` as in ``RadialProfile``.
 
-    ``magnitude[level]`` and ``difference[pair]`` are (T, k), ``learning_time[level]`` is (k,), NaN where a frequency
-    is never learned; None for what is missing.
+    ``magnitude[level]`` and ``difference[pair]`` are (T, k), means over the runs; ``learning_time[level]`` (k,) is
+    that of the mean magnitude, NaN where a frequency is never learned. ``magnitude_band[level]`` (2, T, k) and
+    ``learning_time_band[level]`` (2, k) as in ``Comparison``. None for what is missing.
     """
 
     kind: str
     frequencies: np.ndarray
-    magnitude: dict[str, np.ndarray | None]
-    difference: dict[str, np.ndarray | None]
-    learning_time: dict[str, np.ndarray | None]
+    magnitude: Found
+    magnitude_band: Found
+    difference: Found
+    learning_time: Found
+    learning_time_band: Found
 
 
 @dataclass(frozen=True)
@@ -39,14 +47,24 @@ class Comparison:
     ``relative_error[pair]`` (T,): L2 norm over frequency of the difference, divided by the norm of the second of the
     pair at time 0. ``remaining[level]`` (T,): norm of the spectrum divided by its initial norm. ``loss[level]``
     (T,): by Parseval. ``measured_loss[level]`` (T,): at the samples, where the level knows it.
+
+    With several runs each is taken by itself: these are the means over the runs, and ``…_band`` (2, T) the ends of
+    their band (see ``mean_and_band``). ``relative_error_of_mean[pair]`` (T,) is the error of the mean spectra, what
+    does not average out. Both are None for levels of one run, and where the theory starts from the mean of the runs:
+    then this mean is what is compared (see ``as_compared``).
     """
 
     spectra: dict[str, ErrorSpectra]
     times: np.ndarray
-    relative_error: dict[str, np.ndarray | None]
-    remaining: dict[str, np.ndarray | None]
-    loss: dict[str, np.ndarray | None]
-    measured_loss: dict[str, np.ndarray | None]
+    relative_error: Found
+    relative_error_band: Found
+    relative_error_of_mean: Found
+    remaining: Found
+    remaining_band: Found
+    loss: Found
+    loss_band: Found
+    measured_loss: Found
+    measured_loss_band: Found
     decay: DecayCurves
     profiles: Profiles
 
@@ -56,9 +74,38 @@ class Comparison:
         return _reported_problem(self.spectra)
 
     @property
+    def empirical(self) -> bool:
+        """Whether the kernel flow is the network linearised at its start instead of the infinite width."""
+        if "kernel" in self.spectra:
+            return self.spectra["kernel"].info.get("kernel") == "empirical"
+        return self.problem.family is None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of every level in texts and figures."""
+        return EMPIRICAL_NAMES if self.empirical else LEVEL_NAMES
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All pairs, with their names and what they isolate here."""
+        return level_pairs(self.empirical, self.problem.settings.training.batch is not None)
+
+    @property
+    def compared(self) -> dict[str, ErrorSpectra]:
+        """The levels that are there as they are shown beside the theory (see ``as_compared``)."""
+        return _as_compared(self.spectra)
+
+    @property
+    def seed_count(self) -> int:
+        """The most runs of a level, 1 if there are no bands."""
+        bands = any(band is not None for band in self.relative_error_band.values())
+        banded = (self.spectra if bands else self.compared).values()
+        return max(len(one.runs) for one in banded)
+
+    @property
     def theory(self) -> str | None:
         """The level that the network is held against: the PDE, else the kernel flow."""
-        return next((level for level in ("pde", "kernel") if level in self.spectra), None)
+        return _theory(self.spectra)
 
     @property
     def headline(self) -> str | None:
@@ -69,6 +116,14 @@ class Comparison:
     def max_relative_error(self) -> dict[str, float | None]:
         """The largest relative error over time of each pair."""
         return {key: None if error is None else float(error.max()) for key, error in self.relative_error.items()}
+
+    @property
+    def max_relative_error_band(self) -> dict[str, tuple[float, float] | None]:
+        """The band of the relative error at the time at which its mean is largest."""
+        return {
+            key: None if band is None else tuple(band[:, self.relative_error[key].argmax()].tolist())
+            for key, band in self.relative_error_band.items()
+        }
 
     @property
     def worst_time(self) -> dict[str, float | None]:
@@ -95,34 +150,64 @@ def compare_spectra(
         if one.level != level:
             raise InputError(f"{one.problem.source}: holds the level {one.level}, must hold the level {level}")
     check_comparable(list(spectra.values()))
-    loss = {level: parseval_loss(one) for level, one in spectra.items()}
+    compared = _as_compared(spectra)
+    losses = {level: parseval_losses(one) for level, one in compared.items()}
+    errors, error_bands = _means_and_bands(_by_pair(spectra, relative_errors))
+    remaining, remaining_bands = _means_and_bands(
+        _by_level({level: np.sqrt(values / values[:, :1]) for level, values in losses.items()})
+    )
+    loss, loss_bands = _means_and_bands(_by_level(losses))
+    measured, measured_bands = _means_and_bands(_by_level({level: one.run_losses for level, one in compared.items()}))
     return Comparison(
         spectra=spectra,
         times=next(iter(spectra.values())).times,
-        relative_error=_by_pair(spectra, relative_error),
-        remaining=_by_level({level: np.sqrt(values / values[0]) for level, values in loss.items()}),
-        loss=_by_level(loss),
-        measured_loss=_by_level({level: one.loss for level, one in spectra.items()}),
-        decay=_decay_curves(spectra),
-        profiles=_profiles(spectra),
+        relative_error=errors,
+        relative_error_band=error_bands,
+        relative_error_of_mean=_by_pair(spectra, _error_of_mean),
+        remaining=remaining,
+        remaining_band=remaining_bands,
+        loss=loss,
+        loss_band=loss_bands,
+        measured_loss=measured,
+        measured_loss_band=measured_bands,
+        decay=_decay_curves(compared),
+        profiles=_profiles(spectra, compared),
     )
 
 
-def relative_error(spectra: ErrorSpectra, reference: ErrorSpectra) -> np.ndarray:
-    """||v_a(t) - v_b(t)|| / ||v_b(0)|| (T,) with b the reference and the L2 norm over the mesh.
+def relative_errors(spectra: ErrorSpectra, reference: ErrorSpectra) -> np.ndarray:
+    """||v_a(t) - v_b(t)|| / ||v_b(0)|| of every run (S, T) with b the reference and the L2 norm over the mesh.
 
     The spectra are complex, so an error of phase counts as well as one of magnitude.
     """
+    return np.array([_relative_error(reference, run, other) for run, other in matched_runs(spectra, reference)])
+
+
+def _relative_error(reference: ErrorSpectra, run: np.ndarray, other: np.ndarray) -> np.ndarray:
     mesh = reference.mesh
-    difference = [mesh.norm(a - b) for a, b in zip(spectra.values, reference.values, strict=True)]
-    return np.array(difference) / mesh.norm(reference.values[0])
+    return np.array([mesh.norm(a - b) for a, b in zip(run, other, strict=True)]) / mesh.norm(other[0])
+
+
+def _error_of_mean(spectra: ErrorSpectra, reference: ErrorSpectra) -> np.ndarray | None:
+    if len(matched_runs(spectra, reference)) == 1:
+        return None
+    return _relative_error(reference, spectra.values, reference.values)
+
+
+def _theory(spectra: dict[str, ErrorSpectra]) -> str | None:
+    return next((level for level in ("pde", "kernel") if level in spectra), None)
+
+
+def _as_compared(spectra: dict[str, ErrorSpectra]) -> dict[str, ErrorSpectra]:
+    theory = spectra.get(_theory(spectra))
+    return {level: as_compared(one, theory) for level, one in spectra.items()}
 
 
 def _by_level(found: dict) -> dict:
-    return {level: found.get(level) for level in LEVEL_NAMES}
+    return {level: found.get(level) for level in LEVELS}
 
 
-def _by_pair(spectra: dict[str, ErrorSpectra], measure) -> dict[str, np.ndarray | None]:
+def _by_pair(spectra: dict[str, ErrorSpectra], measure: Callable) -> Found:
     """``measure(level, reference)`` for each pair of which both levels are there, else None."""
     return {
         pair.key: measure(spectra[pair.level], spectra[pair.reference])
@@ -132,6 +217,12 @@ def _by_pair(spectra: dict[str, ErrorSpectra], measure) -> dict[str, np.ndarray 
     }
 
 
+def _means_and_bands(found: Found) -> tuple[Found, Found]:
+    """Of each entry, with the runs along its first axis, the mean and the band."""
+    split = {key: (None, None) if runs is None else mean_and_band(runs) for key, runs in found.items()}
+    return {key: mean for key, (mean, _) in split.items()}, {key: band for key, (_, band) in split.items()}
+
+
 def _reported_problem(spectra: dict[str, ErrorSpectra]) -> Problem:
     return next(spectra[level].problem for level in ("network", "kernel", "pde") if level in spectra)
 
@@ -139,22 +230,34 @@ def _reported_problem(spectra: dict[str, ErrorSpectra]) -> Problem:
 def _decay_curves(spectra: dict[str, ErrorSpectra]) -> DecayCurves:
     first, problem = next(iter(spectra.values())), _reported_problem(spectra)
     nodes, asked = chosen_nodes(problem, first.values[0])
-    ratio = {level: decay_ratio(one, nodes) for level, one in spectra.items()}
+    ratios = {level: decay_ratios(one, nodes) for level, one in spectra.items()}
+    mean, band = _means_and_bands(_by_level(ratios))
     threshold = problem.settings.report.threshold
-    learned = {level: learning_times(first.times, np.nan_to_num(curves), threshold) for level, curves in ratio.items()}
-    return DecayCurves(nodes, first.frequencies[nodes], asked, _by_level(ratio), _by_level(learned))
+    learned = {level: learning_times(first.times, np.nan_to_num(mean[level]), threshold) for level in spectra}
+    learned_band = {
+        level: learning_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
+    }
+    return DecayCurves(nodes, first.frequencies[nodes], asked, mean, band, _by_level(learned), _by_level(learned_band))
 
 
-def _profiles(spectra: dict[str, ErrorSpectra]) -> Profiles:
+def _profiles(spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra]) -> Profiles:
     first = next(iter(spectra.values()))
     profile = RadialProfile(first.mesh)
     threshold = _reported_problem(spectra).settings.report.threshold
-    magnitude = {level: profile.magnitude(one.values) for level, one in spectra.items()}
-    learned = {level: learning_times(first.times, values, threshold) for level, values in magnitude.items()}
+    magnitudes = {level: np.array([profile.magnitude(run) for run in one.runs]) for level, one in compared.items()}
+    mean, band = _means_and_bands(_by_level(magnitudes))
+    learned = {level: learning_times(first.times, mean[level], threshold) for level in spectra}
+    learned_band = {level: learning_time_band(first.times, runs, threshold) for level, runs in magnitudes.items()}
+
+    def difference(one: ErrorSpectra, other: ErrorSpectra) -> np.ndarray:
+        return np.mean([profile.magnitude(map(np.subtract, a, b)) for a, b in matched_runs(one, other)], axis=0)
+
     return Profiles(
         kind=profile.kind,
         frequencies=profile.frequencies,
-        magnitude=_by_level(magnitude),
-        difference=_by_pair(spectra, lambda a, b: profile.magnitude(map(np.subtract, a.values, b.values))),
+        magnitude=mean,
+        magnitude_band=band,
+        difference=_by_pair(spectra, difference),
         learning_time=_by_level(learned),
+        learning_time_band=_by_level(learned_band),
     )

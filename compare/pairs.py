@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 #: Names of the levels in texts and figures, in the order of the theory.
 LEVEL_NAMES = {"pde": "PDE", "kernel": "kernel flow", "network": "network"}
+#: The same where the kernel is that of the network itself at its start, not of the infinite width.
+EMPIRICAL_NAMES = LEVEL_NAMES | {"kernel": "empirical kernel flow"}
 
 
 @dataclass(frozen=True)
@@ -12,19 +14,29 @@ class Pair:
 
     level: str
     reference: str
+    name: str
     isolates: str
 
     @property
     def key(self) -> str:
         return f"{self.level}_vs_{self.reference}"
 
-    @property
-    def name(self) -> str:
-        return f"{LEVEL_NAMES[self.level]} vs {LEVEL_NAMES[self.reference]}"
+
+def level_pairs(empirical: bool = False, batches: bool = False) -> tuple[Pair, ...]:
+    """The pairs, network against PDE first. ``empirical``: the kernel flow is the network linearised at its start.
+
+    ``batches``: the network sees a few samples in a step, where the theory knows the mean over all choices.
+    """
+    names = EMPIRICAL_NAMES if empirical else LEVEL_NAMES
+    noise = " and mini-batches" if batches else ""
+    training = "change of the kernel during training" if empirical else "finite width"
+    window = "samples and window, mesh, time evolution"
+    isolates = {
+        ("network", "pde"): "everything together",
+        ("network", "kernel"): f"{training}{',' if noise else ' and'} finite step{noise}",
+        ("kernel", "pde"): f"finite width, {window}" if empirical else window,
+    }
+    return tuple(Pair(*levels, f"{names[levels[0]]} vs {names[levels[1]]}", text) for levels, text in isolates.items())
 
 
-PAIRS = (
-    Pair("network", "pde", "everything together"),
-    Pair("network", "kernel", "finite width and finite step"),
-    Pair("kernel", "pde", "samples and window, mesh, time evolution"),
-)
+PAIRS = level_pairs()

@@ -12,12 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from freqbias.compare import curves, heat_maps
+from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.figure_style import UNIT, render_svg
 from freqbias.compare.metrics import Comparison
-from freqbias.compare.numbers import short, vector
-from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.compare.numbers import plain, short, spread, vector
+from freqbias.compare.presence import why_missing
 from freqbias.compare.reading import reading
-from freqbias.compare.summary import why_missing
+from freqbias.compare.setting import setting_rows
+from freqbias.spectra import LEVELS
 
 WIDE, SMALL = (8.4, 4.4), (3.3, 2.9)
 
@@ -67,62 +69,51 @@ def draw(identifier: str, description: str, size: tuple[float, float], function:
 
 def decay(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """The figure that proves the verdict."""
-    names = [LEVEL_NAMES[level] for level in (comparison.theory, "network") if level in comparison.spectra]
+    names = [comparison.names[level] for level in (comparison.theory, "network") if level in comparison.spectra]
     text = "How the error at single frequencies decays over training, relative to its start"
     if len(names) == 2:
         text += f": {names[0]} as lines, {names[1]} as markers. Below: the difference over all frequencies"
+    text = f"{text}.{_bands(comparison)}"
     figure = draw(
         "decay", f"Decay curves of {' and '.join(names)}", (8.4, 5.4), partial(_on, comparison, curves.draw_decay)
     )
-    return Panel("decay", "Decay of single frequencies", f"{text}.", [figure])
+    return Panel("decay", "Decay of single frequencies", text, [figure])
 
 
 def setting(comparison: Comparison, run: dict[str, Any]) -> Panel:
-    """The problem in short."""
-    problem, mesh = comparison.problem, comparison.problem.mesh
-    network, training, target = problem.settings.network, problem.settings.training, problem.settings.target
-    law = network.law.model_dump(mode="json", exclude_none=True)
-    family = law.pop("family")
-    parts = [f"{key} {_plain(value)}" for key, value in law.items()]
-    box = " × ".join(f"[{short(a)}, {short(b)}]" for a, b in zip(problem.lower, problem.upper, strict=True))
-    how = network.sampling
-    if how == "random":
-        how += ", mirrored" if network.mirrored else ", not mirrored"
-    rows = {
-        "Network": f"{network.family}, width {network.width}, {how}",
-        "Law of the frequencies": f"{family}: {', '.join(parts)} ({UNIT})",
-        "Amplitudes": f"standard deviation σ = {short(network.amplitude_std)}",
-        "Rate of frequencies / amplitudes": short(network.frequency_rate_ratio),
-        "Target": target.expression or target.file or target.function,
-        "Data": f"{len(problem.points)} points ({problem.settings.data.sampling}) in {box}",
-        "Training": f"{training.optimizer}, learning rate {short(training.learning_rate)}",
-        "Learning times": f"{len(comparison.times)} outputs from 0 to {short(comparison.times[-1])}",
-        "Frequency mesh": (
-            f"{_reach(*mesh.bounds)} {UNIT}, {mesh.cells_in_words} of degree {mesh.degree}, {len(mesh.nodes)} nodes"
-        ),
-    }
-    table = Table([], [[Cell(key), Cell(str(value))] for key, value in rows.items()])
+    """The levels and the problem in short."""
+    table = Table([], [[Cell(key), Cell(text)] for key, text in setting_rows(comparison).items()])
     return Panel("setting", "Setting", tables=[table])
 
 
 def differences(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """Largest relative errors of the three pairs, and the errors over time."""
+    head = ["Pair", "What makes the difference", "Largest", "At time", "At the end"]
+    if comparison.seed_count > 1:
+        head.append("Of the mean")
     rows = []
-    for pair in PAIRS:
-        largest, when = comparison.max_relative_error[pair.key], comparison.worst_time[pair.key]
-        if largest is None:
-            rows.append([Cell(pair.name), Cell(why_missing(comparison, pair.key)), Cell("–"), Cell("–"), Cell("–")])
+    for pair in comparison.pairs:
+        error, band = comparison.relative_error[pair.key], comparison.relative_error_band[pair.key]
+        if error is None:
+            rows.append([Cell(pair.name), Cell(why_missing(comparison, pair.key)), *[Cell("–")] * (len(head) - 2)])
             continue
-        final = float(comparison.relative_error[pair.key][-1])
-        numbers = [Cell(short(value), value) for value in (largest, when, final)]
-        rows.append([Cell(pair.name), Cell(pair.isolates), *numbers])
-    table = Table(["Pair", "What makes the difference", "Largest", "At time", "At the end"], rows, numbers=3)
+        when = comparison.worst_time[pair.key]
+        largest = _number(error.max(), comparison.max_relative_error_band[pair.key])
+        final = _number(error[-1], None if band is None else tuple(band[:, -1]))
+        rows.append([Cell(pair.name), Cell(pair.isolates), largest, _number(when), final])
+        if comparison.seed_count > 1:
+            of_mean = comparison.relative_error_of_mean[pair.key]
+            rows[-1].append(Cell("–") if of_mean is None else _number(of_mean.max()))
+    table = Table(head, rows, numbers=len(head) - 2)
     drawings = []
     if comparison.headline is not None:
         title = "Relative errors of the pairs over learning time"
         drawings = [draw("errors", title, (8.4, 3.8), partial(_on, comparison, curves.draw_relative_errors))]
-    text = "L2 norm over frequency of the difference of two error spectra, relative to the initial error."
-    return Panel("differences", "Where the difference comes from", f"{reading(comparison)} {text}", drawings, [table])
+    text = f"{reading(comparison)} L2 norm over frequency of the difference of two error spectra, relative to the "
+    text += f"initial error.{_bands(comparison)}"
+    if comparison.seed_count > 1:
+        text += " Of the mean: the largest difference of the spectra averaged over the seeds."
+    return Panel("differences", "Where the difference comes from", text, drawings, [table])
 
 
 def heat_map(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
@@ -132,26 +123,31 @@ def heat_map(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
     drawings = []
     for level in comparison.spectra:
         function = partial(heat_maps.draw_level, comparison=comparison, level=level)
-        drawings.append(draw(f"heat-{level}", f"Error spectrum of {LEVEL_NAMES[level]}", SMALL, function))
-    for pair in PAIRS:
+        drawings.append(draw(f"heat-{level}", f"Error spectrum of {comparison.names[level]}", SMALL, function))
+    for pair in comparison.pairs:
         if comparison.relative_error[pair.key] is not None:
             function = partial(heat_maps.draw_difference, comparison=comparison, key=pair.key)
             drawings.append(draw(f"heat-{pair.key.replace('_', '-')}", f"Difference, {pair.name}", SMALL, function))
     average = "" if comparison.problem.dimension == 1 else ", averaged over directions"
     text = f"Magnitude of the error spectrum{average}, then of the differences. Each group shares one colour scale."
+    if comparison.seed_count > 1:
+        text += f" Means over {comparison.seed_count} seeds."
     return Panel("heat-maps", "Frequency × time", text, drawings)
 
 
 def spectra(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """The spectra at a few times: curves in 1D, maps in 2D and 3D."""
     if comparison.problem.dimension == 1:
-        names = [LEVEL_NAMES[level] for level in (comparison.theory, "network") if level in comparison.spectra]
+        names = [comparison.names[level] for level in (comparison.theory, "network") if level in comparison.spectra]
         text = "Magnitude of the error spectrum"
         text += f": {names[0]} as lines, network as markers." if len(names) == 2 else "."
+        text += _bands(comparison)
         function = partial(_on, comparison, curves.draw_spectra)
         return Panel("spectra", "Spectrum at a few times", text, [draw("spectra", text, WIDE, function)])
     plane = "the plane of frequencies" if comparison.problem.dimension == 2 else "the central plane ξ₃ = 0"
     text = f"Magnitude of the error spectrum over {plane}, in one colour scale."
+    if comparison.seed_count > 1:
+        text += f" Means over {comparison.seed_count} seeds."
     columns = len(curves.milestones(comparison))
     size = (WIDE[0], 0.9 + len(comparison.spectra) * min(2.2, (WIDE[0] - 1.6) / columns))
     return Panel(
@@ -166,15 +162,16 @@ def learning_time(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """Which frequencies are learned when."""
     threshold = comparison.problem.settings.report.threshold
     text = f"First time at which the error of a frequency is below {short(threshold)} of its initial value."
+    text += _bands(comparison)
     function = partial(_on, comparison, curves.draw_learning_times)
     figure = draw("learning-time", "Learning time against frequency", WIDE, function)
     decay = comparison.decay
-    levels = [level for level in LEVEL_NAMES if level in comparison.spectra]
+    levels = [level for level in LEVELS if level in comparison.spectra]
     rows = [
-        [Cell(vector(xi)), *(_number(decay.learning_time[level][number]) for level in levels)]
+        [Cell(vector(xi)), *(_learned(comparison, level, number) for level in levels)]
         for number, xi in enumerate(decay.frequencies)
     ]
-    table = Table([f"Frequency ξ ({UNIT})", *(LEVEL_NAMES[level] for level in levels)], rows, numbers=len(levels))
+    table = Table([f"Frequency ξ ({UNIT})", *(comparison.names[level] for level in levels)], rows, numbers=len(levels))
     return Panel("learning-time", "Learning time", text, [figure], [table] if rows else [])
 
 
@@ -182,8 +179,9 @@ def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """The loss from the spectra, beside the loss at the samples."""
     text = (
         "By Parseval the loss follows from the spectrum, ½ (2π)⁻ᵈ / ρ₀ ‖v̂‖². It equals the loss at the samples if "
-        "these are evenly spread and the mesh holds the whole spectrum."
+        "these, with their weights, stand for the uniform density and the mesh holds the whole spectrum."
     )
+    text += _bands(comparison)
     figure = draw("loss", "Loss over learning time", WIDE, partial(_on, comparison, curves.draw_loss))
     return Panel("loss", "Loss", text, [figure])
 
@@ -191,12 +189,13 @@ def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
 def computation(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
     """Run times, facts of each level, versions: what ``run`` and the spectra know."""
     rows = [
-        [f"wall time of {LEVEL_NAMES.get(part, part)}", f"{short(seconds)} s"]
+        [f"wall time of {comparison.names.get(part, part)}", f"{short(seconds)} s"]
         for part, seconds in run.get("wall_seconds", {}).items()
     ]
     for level, one in comparison.spectra.items():
-        rows += [[f"{LEVEL_NAMES[level]}: {key.replace('_', ' ')}", _plain(value)] for key, value in one.info.items()]
-    rows += [[str(key), _plain(value)] for key, value in run.items() if not isinstance(value, dict)]
+        name = comparison.names[level]
+        rows += [[f"{name}: {key.replace('_', ' ')}", plain(value)] for key, value in one.info.items()]
+    rows += [[str(key), plain(value)] for key, value in run.items() if not isinstance(value, dict)]
     rows += [[f"version of {name}", str(version)] for name, version in run.get("versions", {}).items()]
     if not rows:
         return None
@@ -227,21 +226,17 @@ def _on(comparison: Comparison, function: Callable[[Figure, Comparison], None], 
     function(figure, comparison)
 
 
-def _reach(lower: np.ndarray, upper: np.ndarray) -> str:
-    if np.allclose(lower, -upper):
-        return f"|ξ| ≤ {vector(upper)}"
-    return f"ξ from {vector(lower)} to {vector(upper)}"
+def _bands(comparison: Comparison) -> str:
+    """What the light areas of a figure are, as a sentence; nothing without them."""
+    return f" Light areas: {band_in_words(comparison.seed_count)}." if comparison.seed_count > 1 else ""
 
 
-def _number(value: Any) -> Cell:
-    return Cell(short(float(value)), float(value)) if np.isfinite(value) else Cell("never")
+def _number(value: float, band: tuple[float, float] | None = None) -> Cell:
+    return Cell(f"{short(float(value))}{spread(band)}", float(value))
 
 
-def _plain(value: Any) -> str:
-    """Numbers and lists without digits to spare, anything else as text."""
-    if isinstance(value, list):
-        texts = [_plain(item) for item in value]
-        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return short(float(value)) if isinstance(value, float | np.floating) else str(value)
+def _learned(comparison: Comparison, level: str, number: int) -> Cell:
+    """The learning time of the frequency with this number among those that are followed."""
+    decay = comparison.decay
+    value, band = decay.learning_time[level][number], decay.learning_time_band[level]
+    return _number(value, None if band is None else tuple(band[:, number])) if np.isfinite(value) else Cell("never")

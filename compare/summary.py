@@ -2,32 +2,39 @@
 
 from typing import TYPE_CHECKING
 
+from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.metrics import Comparison
-from freqbias.compare.numbers import short
-from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.compare.numbers import short, spread
+from freqbias.compare.presence import absences, why_missing
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 def summary_table(comparison: Comparison) -> "Table":
-    """Rows pair → largest relative error over time, when, and what it measures. The caller prints it."""
-    from rich.table import Table
+    """Rows pair → largest relative error over time, when, and what it measures. The caller prints it.
 
-    table = Table(title="relative difference of the error spectra (L2 over frequency)", title_justify="left")
+    Below it why levels are missing, and what the ranges are.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    notes = [f"no {comparison.names[level]}: {reason}" for level, reason in absences(comparison).items()]
+    if comparison.seed_count > 1:
+        notes.append(f"mean, in parentheses {band_in_words(comparison.seed_count)}")
+    table = Table(
+        title="relative difference of the error spectra (L2 over frequency)",
+        title_justify="left",
+        caption=Text("\n".join(notes)) if notes else None,
+        caption_justify="left",
+    )
     table.add_column("pair")
     table.add_column("largest", justify="right")
     table.add_column("at time", justify="right")
     table.add_column("measures")
-    for pair in PAIRS:
+    for pair in comparison.pairs:
         largest, when = comparison.max_relative_error[pair.key], comparison.worst_time[pair.key]
         note = pair.isolates if largest is not None else why_missing(comparison, pair.key)
-        table.add_row(pair.name, short(largest), short(when), note)
+        band = spread(comparison.max_relative_error_band[pair.key])
+        table.add_row(pair.name, f"{short(largest)}{band}", short(when), note)
     return table
-
-
-def why_missing(comparison: Comparison, key: str) -> str:
-    """Which level is not there, so that the pair ``key`` has no numbers."""
-    pair = next(pair for pair in PAIRS if pair.key == key)
-    names = [LEVEL_NAMES[level] for level in (pair.level, pair.reference) if level not in comparison.spectra]
-    return f"not compared: no {' and no '.join(names)}"

@@ -17,7 +17,6 @@ from freqbias.fem.symmetry import Folding, fold
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
 from freqbias.spectra import ErrorSpectra
-from freqbias.transforms import error_spectrum
 
 
 def solve(
@@ -45,9 +44,7 @@ def solve(
     optimizer, family = problem.optimizer, problem.family
     folding = fold(problem.mesh, family) if symmetric else Folding((), problem.mesh, problem.mesh)
     operator = ErrorOperator(folding.mesh, family.damping, family.diffusion, problem.density, comm)
-    starts = folding.parts(
-        lambda frequencies: error_spectrum(problem.points, problem.initial_error, frequencies), operator.space.nodes
-    )
+    starts = folding.parts(problem.initial_spectrum, operator.space.nodes)
     largest_rate = np.inf
     if np.isfinite(optimizer.largest_stable_rate()):
         largest_rate = operator.rate_on_box(problem.half_widths)

@@ -20,9 +20,11 @@ from freqbias.initialization import InitialNetwork, initialize
 from freqbias.laws.product import grid_points
 from freqbias.meshes import FrequencyMesh, UnstructuredMesh
 from freqbias.problem_mesh import choose_mesh
+from freqbias.sample_weights import normalized, quadrature_weights, read_weights
 from freqbias.settings import ProblemSettings
 from freqbias.settings_errors import describe
 from freqbias.targets import ExpressionTarget, FunctionTarget, Target, read_target, taper
+from freqbias.transforms import error_spectrum
 
 
 class Problem:
@@ -128,9 +130,11 @@ class Problem:
             raise self.fail(f"target.expression = {given.expression!r}: {error}") from error
         if given.function is not None:
             raise self.fail(f"target.function = {given.function!r} is a Python callable, which a file cannot hold")
-        points = self.settings.data.points if self.settings.data.sampling == "grid" else None
+        data = self.settings.data
+        points = data.points if data.sampling == "grid" else None
+        weighted = data.weights == "file" and data.weights_file is None
         try:
-            return read_target(given.file, given.variable, given.index, self.lower, self.upper, points)
+            return read_target(given.file, given.variable, given.index, self.lower, self.upper, points, weighted)
         except InputError as error:
             raise self.fail(f"target.file: {error}") from error
 
@@ -163,6 +167,28 @@ class Problem:
         if self.target.points is None:
             raise self.fail('data.sampling = "file" needs a target.file with columns for the points')
         return self.target.points
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """w_i (N,) of the samples in the loss ½ sum_i w_i e(x_i)^2: positive, their sum is 1."""
+        data, points = self.settings.data, self.points
+        if data.weights == "uniform" or (data.weights == "quadrature" and self.grid_shape is not None):
+            # The midpoints of equal cells integrate all cosines below their number exactly as they are.
+            return np.full(len(points), 1 / len(points))
+        if data.weights == "quadrature":
+            key = 'data.weights = "quadrature"'
+        else:
+            key = "data.weights_file" if data.weights_file is not None else 'data.weights = "file": target.file'
+        try:
+            if data.weights == "quadrature":
+                return quadrature_weights(points, self.lower, self.upper).weights
+            if data.weights_file is not None:
+                return normalized(read_weights(data.weights_file, len(points)))
+            if self.target.weights is None:
+                raise InputError(f"has no column of weights after the {self.dimension} coordinates and the value")
+            return normalized(self.target.weights)
+        except InputError as error:
+            raise self.fail(f"{key}: {error}") from error
 
     @cached_property
     def target_values(self) -> np.ndarray:
@@ -205,14 +231,22 @@ class Problem:
         """
         return self.initial_errors.mean(axis=0)
 
+    def initial_spectrum(self, frequencies: np.ndarray) -> np.ndarray:
+        """The error spectrum before training at ``frequencies`` (n, d), radians per unit of x: (n,) complex."""
+        return error_spectrum(self.points, self.initial_error, self.weights, frequencies)
+
     def set_samples(
-        self, points: np.ndarray, initial_error: np.ndarray, imported_mesh: UnstructuredMesh | None = None
+        self,
+        points: np.ndarray,
+        weights: np.ndarray,
+        initial_error: np.ndarray,
+        imported_mesh: UnstructuredMesh | None = None,
     ) -> None:
         """Take the samples from elsewhere (a spectrum file) instead of computing them from target and network.
 
         So also the mesh if it came from a file.
         """
-        self.points, self.initial_error = points, initial_error
+        self.points, self.weights, self.initial_error = points, weights, initial_error
         if imported_mesh is not None:
             self.mesh = imported_mesh
 
@@ -306,7 +340,7 @@ class Problem:
         left_out = {"name": True, "report": True, "target": {"file"}, "mesh": {"file"}}
         settings = self.resolved.model_dump(mode="json", exclude=left_out)
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        arrays = [self.points, self.initial_error]
+        arrays = [self.points, self.weights, self.initial_error]
         if self.imported_mesh is not None:
             arrays += [self.imported_mesh.vertices, self.imported_mesh.cells]
         for array in arrays:
@@ -318,11 +352,12 @@ class Problem:
         cls,
         toml: str,
         points: np.ndarray,
+        weights: np.ndarray,
         initial_error: np.ndarray,
         source: str,
         imported_mesh: UnstructuredMesh | None = None,
     ) -> "Problem":
         """The problem that a spectrum file records; its data files need not be at hand."""
         problem = cls.from_toml(toml, source=source, check_files=False)
-        problem.set_samples(points, initial_error, imported_mesh)
+        problem.set_samples(points, weights, initial_error, imported_mesh)
         return problem

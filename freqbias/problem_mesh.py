@@ -15,7 +15,6 @@ from freqbias.meshes.grading import graded_mesh
 from freqbias.meshes.indicator import interpolation_error
 from freqbias.meshes.local_solution import LocalSolution
 from freqbias.meshes.resolution import REFUSED_ERROR, WARNING_ERROR, needed_cells, resolution_warning
-from freqbias.transforms import error_spectrum
 
 if TYPE_CHECKING:
     from freqbias.problem import Problem
@@ -76,7 +75,7 @@ def _check_spectrum(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[s
     if mesh_error(mesh, problem.half_widths).max() <= WARNING_ERROR:
         return []
     if isinstance(mesh, UnstructuredMesh):
-        error = mesh.interpolation_error(lambda xi: error_spectrum(problem.points, problem.initial_error, xi))
+        error = mesh.interpolation_error(problem.initial_spectrum)
     else:
         error = interpolation_error(mesh, LocalSolution.of(problem)).relative
     if error > REFUSED_ERROR:
@@ -162,5 +161,5 @@ def _initial_spectrum(problem: "Problem") -> tuple[list[np.ndarray], np.ndarray]
     """Axes of an even grid up to the Nyquist frequency, and the initial error spectrum on it."""
     half = _BAND_GRID[problem.dimension - 1] // 2
     axes = [limit * np.arange(-half, half + 1) / half for limit in problem.nyquist]
-    spectrum = error_spectrum(problem.points, problem.initial_error, grid_points(axes))
+    spectrum = problem.initial_spectrum(grid_points(axes))
     return axes, spectrum.reshape([len(axis) for axis in axes])

@@ -55,6 +55,21 @@ class DataSettings(Settings):
         default=None, description="per axis for a grid, in all for random points; from the file when left out"
     )
     sampling: Literal["grid", "random", "file"] = "grid"
+    weights: Literal["uniform", "quadrature", "file"] = Field(
+        default="uniform",
+        description="of the samples in the loss: all equal; so that they integrate like the uniform density; given",
+    )
+    weights_file: DataFile | None = Field(
+        default=None, description="one positive number per sample; when left out, the last column of target.file"
+    )
+
+    @model_validator(mode="after")
+    def _weights(self):
+        if self.weights != "file" and self.weights_file is not None:
+            raise ValueError(f'weights_file belongs to weights = "file", not to weights = "{self.weights}"')
+        if self.weights == "file" and self.weights_file is None and self.sampling != "file":
+            raise ValueError('weights_file is missing: weights = "file" needs one (or a target.file with weights)')
+        return self
 
     @model_validator(mode="after")
     def _box(self):

@@ -1,11 +1,11 @@
 """Error spectra over frequency and time: what the PDE, the kernel flow and the network all produce, and their files.
 
-A spectrum file is NetCDF-4 with the dimensions ``time``, ``node``, ``axis``, ``part``; ``docs/architecture.md``
-lists its variables and attributes.
+A spectrum file is NetCDF-4 with the dimensions ``time``, ``node``, ``axis``, ``part`` and, if it holds several runs,
+``seed``; ``docs/architecture.md`` lists its variables and attributes.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,12 @@ class ErrorSpectra:
     """The error spectrum of one level of the theory at the nodes of the problem's mesh.
 
     ``times`` (T,) in learning time, the first one 0; ``values`` (T, n) complex, THEORY section 1, at
-    ``problem.mesh.nodes`` (n, d) in radians per unit of x; ``loss`` (T,) is (1/2N) sum_i e(x_i)^2 where the level
+    ``problem.mesh.nodes`` (n, d) in radians per unit of x; ``loss`` (T,) is ½ sum_i w_i e(x_i)^2 where the level
     knows the error at the samples, else None. ``info`` holds small facts on the computation: numbers, texts.
+
+    Several runs that differ by their seed: ``ensemble`` (S, T, n) and ``ensemble_loss`` (S, T) are those of every run,
+    in the order of ``seeds``, and ``values`` and ``loss`` their means; make them with ``of_ensemble``. One run has
+    no ensemble and no seeds.
     """
 
     level: str
@@ -40,6 +44,9 @@ class ErrorSpectra:
     values: np.ndarray
     loss: np.ndarray | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    ensemble: np.ndarray | None = None
+    ensemble_loss: np.ndarray | None = None
 
     def __post_init__(self):
         shape = (len(self.times), len(self.mesh.nodes))
@@ -47,6 +54,41 @@ class ErrorSpectra:
             raise ValueError(f"level {self.level!r} must be one of {', '.join(LEVELS)}")
         if self.values.shape != shape:
             raise ValueError(f"values have the shape {self.values.shape}, must have {shape} (times, nodes)")
+        if (self.ensemble is None) != (not self.seeds) or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds = {self.seeds}: an ensemble needs different ones, and they need an ensemble")
+        for name, array, wanted in (
+            ("ensemble", self.ensemble, (len(self.seeds), *shape)),
+            ("ensemble_loss", self.ensemble_loss, (len(self.seeds), shape[0])),
+        ):
+            if array is not None and array.shape != wanted:
+                raise ValueError(f"{name} has the shape {array.shape}, must have {wanted} (seeds, times, ...)")
+
+    @classmethod
+    def of_ensemble(
+        cls,
+        level: str,
+        problem: Problem,
+        times: np.ndarray,
+        ensemble: np.ndarray,
+        losses: np.ndarray | None,
+        seeds: Sequence[int],
+        info: dict[str, Any],
+    ) -> "ErrorSpectra":
+        """The spectra of one run for each of ``seeds`` (S,): ``ensemble`` (S, T, n), ``losses`` (S, T) or None."""
+        loss = None if losses is None else losses.mean(axis=0)
+        if len(seeds) == 1:
+            return cls(level, problem, times, ensemble[0], loss, info)
+        return cls(level, problem, times, ensemble.mean(axis=0), loss, info, tuple(seeds), ensemble, losses)
+
+    @property
+    def runs(self) -> np.ndarray:
+        """The spectra of every run (S, T, n); S = 1 without an ensemble."""
+        return self.values[None] if self.ensemble is None else self.ensemble
+
+    @property
+    def run_losses(self) -> np.ndarray | None:
+        """The loss of every run (S, T) where it is known."""
+        return self.loss[None] if self.ensemble_loss is None and self.loss is not None else self.ensemble_loss
 
     @property
     def mesh(self) -> FrequencyMesh:
@@ -58,7 +100,7 @@ class ErrorSpectra:
         return self.mesh.nodes
 
     def norms(self) -> np.ndarray:
-        """L2 norm over the mesh at every time (T,)."""
+        """L2 norm over the mesh at every time (T,), with several runs that of their mean."""
         return self.mesh.norm(self.values)
 
     def to_xarray(self) -> "xr.Dataset":
@@ -66,10 +108,12 @@ class ErrorSpectra:
         import xarray as xr  # with pandas behind it as slow to import as all the rest: only where files are made
 
         problem = self.problem
+        values, loss = (self.values, self.loss) if self.ensemble is None else (self.ensemble, self.ensemble_loss)
+        runs = ("seed",) if self.seeds else ()
         variables = {
             "error_spectrum": (
-                ("time", "node", "part"),
-                np.stack([self.values.real, self.values.imag], axis=-1),
+                (*runs, "time", "node", "part"),
+                np.stack([values.real, values.imag], axis=-1),
                 {
                     "long_name": "Fourier transform of error times data density",
                     "units": "units of the target",
@@ -80,13 +124,18 @@ class ErrorSpectra:
                 problem.points,
                 {"long_name": "sample points x", "units": "unit of x"},
             ),
+            "sample_weight": (
+                ("sample",),
+                problem.weights,
+                {"long_name": "weights of the samples in the loss, their sum is 1", "units": "1"},
+            ),
             "initial_error": (("sample",), problem.initial_error, {"units": "units of the target"}),
         }
-        if self.loss is not None:
+        if loss is not None:
             variables["loss"] = (
-                ("time",),
-                self.loss,
-                {"long_name": "half the mean squared error at the samples"},
+                (*runs, "time"),
+                loss,
+                {"long_name": "half the weighted mean squared error at the samples"},
             )
         if problem.imported_mesh is not None:
             variables |= mesh_variables(problem.imported_mesh)
@@ -100,6 +149,8 @@ class ErrorSpectra:
             "axis": (("axis",), list("xyz")[: problem.dimension]),
             "part": (("part",), ["real", "imag"]),
         }
+        if self.seeds:
+            coordinates["seed"] = (("seed",), list(self.seeds), {"long_name": "seed of the run"})
         attributes = {
             "schema": SCHEMA,
             "level": self.level,
@@ -119,10 +170,14 @@ class ErrorSpectra:
     def read(cls, path: str | os.PathLike) -> "ErrorSpectra":
         """Read a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
         with stored_spectra(path) as stored:
-            values = np.empty((len(stored.times), len(stored.mesh.nodes)), dtype=complex)
-            for number, snapshot in enumerate(stored.snapshots()):
-                values[number] = snapshot
-            return cls(stored.level, stored.problem, stored.times, values, stored.loss, stored.info)
+            shape = (max(1, len(stored.seeds)), len(stored.times), len(stored.mesh.nodes))
+            values = np.empty(shape, dtype=complex)
+            for number in range(len(stored.times)):
+                values[:, number] = stored.runs_at(number)
+            one = (stored.level, stored.problem, stored.times)
+            if not stored.seeds:
+                return cls(*one, values[0], stored.loss, stored.info)
+            return cls.of_ensemble(*one, values, stored.loss, stored.seeds, stored.info)
 
 
 @dataclass(frozen=True)
@@ -130,6 +185,7 @@ class StoredSpectra:
     """An open spectrum file of which one time after the other is read; see ``ErrorSpectra`` for its attributes.
 
     ``parts`` (time, node, part) are the real and imaginary parts, not in memory; ``source`` is the file's name.
+    With several runs ``seeds`` are theirs, and ``parts`` and ``loss`` have a first axis for them.
     """
 
     source: str
@@ -138,6 +194,7 @@ class StoredSpectra:
     times: np.ndarray
     loss: np.ndarray | None
     info: dict[str, Any]
+    seeds: tuple[int, ...]
     parts: "xr.DataArray" = field(repr=False)
 
     @property
@@ -145,13 +202,20 @@ class StoredSpectra:
         return self.problem.mesh
 
     def at(self, number: int) -> np.ndarray:
-        """The spectrum (n,) at output time ``number``. Raises InputError if it cannot be read or is not finite."""
+        """The spectrum (n,) at output time ``number``, the mean over all runs.
+
+        Raises InputError if it cannot be read or is not finite.
+        """
+        return self.runs_at(number).mean(axis=0)
+
+    def runs_at(self, number: int) -> np.ndarray:
+        """The spectrum of every run (S, n) at output time ``number``; raises InputError as ``at`` does."""
         try:
             parts = self.parts.isel(time=number).values
         except OSError as error:
             raise InputError(f"{self.source}: cannot be read as NetCDF-4: {error}") from error
         _require_finite(self.source, "error_spectrum", parts)
-        return parts[:, 0] + 1j * parts[:, 1]
+        return np.atleast_2d(parts[..., 0] + 1j * parts[..., 1])
 
     def snapshots(self) -> Iterator[np.ndarray]:
         """The spectra (n,) at all output times, read one after the other."""
@@ -191,14 +255,20 @@ def _checked(dataset: "xr.Dataset", source: str) -> StoredSpectra:
         problem = Problem.from_record(
             dataset.attrs["problem"],
             dataset["sample_point"].values,
+            dataset["sample_weight"].values,
             dataset["initial_error"].values,
             source,
             recorded_mesh(dataset, source),
         )
-        parts = dataset["error_spectrum"].transpose("time", "node", "part")
+        several = "seed" in dataset["error_spectrum"].dims
+        seeds = tuple(dataset.coords["seed"].values.tolist()) if several else ()
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("seed names a run twice")
+        runs = ("seed",) if several else ()
+        parts = dataset["error_spectrum"].transpose(*runs, "time", "node", "part")
         frequencies = dataset["frequency"].transpose("node", "axis").values
         times, level = dataset["time"].values, dataset.attrs["level"]
-        loss = dataset["loss"].values if "loss" in dataset else None
+        loss = dataset["loss"].transpose(*runs, "time").values if "loss" in dataset else None
         if dataset["part"].values.tolist() != ["real", "imag"]:
             raise ValueError("part must be real, imag")
     except (OSError, KeyError, ValueError) as error:
@@ -206,12 +276,14 @@ def _checked(dataset: "xr.Dataset", source: str) -> StoredSpectra:
     if level not in LEVELS:
         raise InputError(f"{source}: level {level!r} must be one of {', '.join(LEVELS)}")
     _require_finite(source, "time", times)
+    if loss is not None:
+        _require_finite(source, "loss", loss)
     _require_finite(source, "frequency", frequencies)
     nodes = problem.mesh.nodes
     if frequencies.shape != nodes.shape or np.abs(frequencies - nodes).max() > 1e-9 * np.abs(nodes).max():
         raise InputError(f"{source}: frequency does not hold the nodes of the mesh of its problem")
     info = {k.removeprefix("info_"): v for k, v in dataset.attrs.items() if k.startswith("info_")}
-    return StoredSpectra(source, level, problem, times, loss, info, parts)
+    return StoredSpectra(source, level, problem, times, loss, info, seeds, parts)
 
 
 def _require_finite(source: str, name: str, array: np.ndarray) -> None:

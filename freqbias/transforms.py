@@ -18,7 +18,7 @@ def fourier_transform(
     """sum_j strengths[..., j] exp(sign i frequencies[k] . points[j]) for every k.
 
     ``points`` (N, d), ``frequencies`` (n, d), ``strengths`` (N,) or (K, N), real or complex; returns (n,) or
-    (K, n) complex. With sign = -1 and strengths e(x_j)/N it is the error spectrum of THEORY section 1.
+    (K, n) complex. With sign = -1 and strengths w_j e(x_j) it is the error spectrum of THEORY section 1.
     ``tolerance`` is relative to the largest sum of magnitudes; ``threads`` 0 means one for small transforms, which
     threads only slow down, and finufft's choice for others.
     """
@@ -34,6 +34,8 @@ def fourier_transform(
     return transform(*source, strengths, *target, eps=tolerance, isign=sign, nthreads=threads)
 
 
-def error_spectrum(points: np.ndarray, errors: np.ndarray, frequencies: np.ndarray, threads: int = 0) -> np.ndarray:
-    """v(xi) = (1/N) sum_i e(x_i) exp(-i xi . x_i): errors (T, N) at points (N, d) to spectra (T, n)."""
-    return fourier_transform(points, errors / len(points), frequencies, threads=threads)
+def error_spectrum(
+    points: np.ndarray, errors: np.ndarray, weights: np.ndarray, frequencies: np.ndarray, threads: int = 0
+) -> np.ndarray:
+    """v(xi) = sum_i w_i e(x_i) exp(-i xi . x_i): errors (T, N) at points (N, d), weights (N,), to spectra (T, n)."""
+    return fourier_transform(points, errors * weights, frequencies, threads=threads)

@@ -14,7 +14,6 @@ from freqbias.meshes.box import BoxMesh
 from freqbias.meshes.frequency_mesh import FrequencyMesh
 from freqbias.meshes.resolution import mesh_error
 from freqbias.meshes.topology import edges
-from freqbias.transforms import error_spectrum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +87,7 @@ def table(facts: MeshFacts) -> "Table":
 
 
 def draw(problem: "Problem", path: str | os.PathLike) -> None:
-    """Draw mesh, law and initial error spectrum of ``problem`` into a .png, .svg or .pdf file.
+    """Draw mesh, initial error spectrum and (unless the family has none) damping of ``problem``: .png, .svg or .pdf.
 
     Raises InputError for another kind of file.
     """
@@ -98,7 +97,7 @@ def draw(problem: "Problem", path: str | os.PathLike) -> None:
     if suffix not in _PICTURES:
         raise InputError(f"{path}: unknown kind of picture {suffix!r}, allowed are {', '.join(_PICTURES)}")
     mesh = problem.mesh
-    figure = Figure(figsize=(7, 4.2) if mesh.dimension == 1 else (9.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
     if mesh.dimension == 1:
         _draw_line(figure, problem)
     else:
@@ -111,11 +110,12 @@ def _draw_line(figure: "Figure", problem: "Problem") -> None:
     mesh = problem.mesh
     frequencies = np.sort(mesh.nodes, axis=0)
     ends = replace(mesh, degree=1).nodes[:, 0]
-    spectrum = np.abs(error_spectrum(problem.points, problem.initial_error, frequencies))
+    spectrum = np.abs(problem.initial_spectrum(frequencies))
     axes = figure.subplots()
     axes.plot(frequencies[:, 0], spectrum / spectrum.max(), label="initial error |v(ξ)|, scaled")
-    damping = problem.family.damping(frequencies)
-    axes.plot(frequencies[:, 0], damping / max(damping.max(), 1e-300), label="damping c(ξ), scaled", linestyle="--")
+    if problem.family is not None:
+        damping = problem.family.damping(frequencies)
+        axes.plot(frequencies[:, 0], damping / max(damping.max(), 1e-300), label="damping c(ξ), scaled", linestyle="--")
     axes.plot(ends, np.full(len(ends), -0.06), "|", color="0.4", label=mesh.cells_in_words)
     axes.set(xlabel="frequency ξ (radians per unit of x)", ylim=(-0.12, 1.05), title=problem.settings.name)
     axes.legend(loc="upper right")
@@ -131,11 +131,11 @@ def _draw_plane(figure: "Figure", problem: "Problem") -> None:
     plane = np.tile(np.clip(0.0, lower, upper), (_PIXELS**2, 1))
     plane[:, :2] = grid_points([x, y])
     outside = ~mesh.contains(plane)
-    fields = {
-        "initial error |v(ξ)|": np.abs(error_spectrum(problem.points, problem.initial_error, plane)),
-        "damping c(ξ)": problem.family.damping(plane),
-    }
-    for axes, (title, field) in zip(figure.subplots(1, 2), fields.items(), strict=True):
+    fields = {"initial error |v(ξ)|": np.abs(problem.initial_spectrum(plane))}
+    if problem.family is not None:
+        fields["damping c(ξ)"] = problem.family.damping(plane)
+    figure.set_size_inches(4.75 * len(fields), 4.4)
+    for axes, (title, field) in zip(figure.subplots(1, len(fields), squeeze=False)[0], fields.items(), strict=True):
         top = max(field.max(), 1e-200)  # a law may vanish on the whole mesh
         scale = LogNorm(1e-4 * top, top)
         values = np.ma.masked_array(field.clip(1e-4 * top), outside).reshape(_PIXELS, _PIXELS).T

@@ -33,13 +33,15 @@ _LARGEST = 100.0
 
 @dataclass(frozen=True)
 class LocalSolution:
-    """Samples ``points`` (N, d) with the initial ``errors`` (N,), the symbols c and D, ``density`` rho_0, and
-    ``times`` (T,), the first one 0. ``moving``: whether the frequencies move, else D counts as 0, which costs less.
+    """Samples ``points`` (N, d) with ``weights`` (N,) and initial ``errors`` (N,), the symbols c and D,
+    ``density`` rho_0, and ``times`` (T,), the first one 0. ``moving``: whether the frequencies move, else D counts as
+    0, which costs less.
 
     Under an optimizer other than gradient flow the diffusion is that of the gradient flow as fast as its slow modes.
     """
 
     points: np.ndarray
+    weights: np.ndarray
     errors: np.ndarray
     damping: Callable[[np.ndarray], np.ndarray]
     diffusion: Callable[[np.ndarray], np.ndarray]
@@ -50,16 +52,22 @@ class LocalSolution:
 
     @classmethod
     def of(cls, problem: "Problem") -> Self:
-        """That of ``problem`` at 0 and some of its output times; by gradient flow if its optimizer is not linear."""
+        """That of ``problem`` at 0 and some of its output times; by gradient flow if its optimizer is not linear.
+
+        Of a family without a PDE: the initial error, which stays.
+        """
         picked = np.linspace(0, len(problem.times) - 1, min(_TIMES, len(problem.times)))
+        family = problem.family
         return cls(
             problem.points,
+            problem.weights,
             problem.initial_error,
-            problem.family.damping,
-            problem.family.diffusion,
+            _nothing if family is None else family.damping,
+            _nothing if family is None else family.diffusion,
             problem.density,
             problem.optimizer or GradientFlow(),
             problem.times[np.rint(picked).astype(int)],
+            moving=family is not None,
         )
 
     def frozen(self) -> Self:
@@ -88,11 +96,15 @@ class LocalSolution:
         return values.reshape(-1, *map(len, axes))
 
     def _transform(self, errors: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-        return fourier_transform(self.points, errors / len(self.points), frequencies, tolerance=_TOLERANCE)
+        return fourier_transform(self.points, errors * self.weights, frequencies, tolerance=_TOLERANCE)
 
     @cached_property
     def _farthest(self) -> float:
         return float((self.points**2).sum(axis=1).max())
+
+
+def _nothing(frequencies: np.ndarray) -> np.ndarray:
+    return np.zeros(len(frequencies))
 
 
 #: The Chebyshev points in log(1 + s), the first one s = 0.

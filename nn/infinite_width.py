@@ -48,7 +48,7 @@ def kernel_flow(problem: Problem, progress: Progress = silent) -> ErrorSpectra:
     _check_stable(problem, rates[-1])
     response = problem.optimizer.response(rates, problem.times)
     errors = (response * (modes.T @ problem.initial_error)) @ modes.T
-    values = error_spectrum(problem.points, errors, problem.mesh.nodes, threads=training.threads)
+    values = error_spectrum(problem.points, errors, problem.weights, problem.mesh.nodes, threads=training.threads)
     progress(1.0)
     return ErrorSpectra(
         "kernel",

@@ -1,115 +1,105 @@
-"""How training moves the parameters. A new optimizer is one new class here, named in ``STEPPERS``.
+"""How training moves the parameters. A new optimizer is one new class here, named in ``nn/optimizers.py``.
 
 If it is linear, its response goes to ``freqbias.optimizers``, and both solvers predict it.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from math import inf
 
 import numpy as np
 import torch
 
-from freqbias.nn.evaluators import Evaluator
-from freqbias.nn.fourier_features import FourierFeatureNetwork
+from freqbias.nn.mini_batches import MiniBatches
+from freqbias.nn.objective import Objective
+from freqbias.nn.schedules import schedule_factor
+from freqbias.optimizers import steps_to
 from freqbias.training_settings import TrainingSettings
 
 
-class Objective:
-    """L = 1/(2N) sum_i (f(x_i) - g(x_i))^2 of a network, and its gradients in the ``grad`` of the parameters."""
-
-    def __init__(self, network: FourierFeatureNetwork, evaluator: Evaluator, targets: np.ndarray):
-        """``targets``: g (N,) at the points of ``evaluator``."""
-        self.network = network
-        self.evaluations = 0
-        self._evaluator = evaluator
-        self._targets = torch.tensor(targets, dtype=torch.float64)
-
-    @property
-    def parameters(self) -> list[torch.nn.Parameter]:
-        """The parameters that are trained."""
-        return [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-
-    def residual(self) -> np.ndarray:
-        """f - g at the points (N,)."""
-        with torch.no_grad():
-            return (self._evaluator(self.network) - self._targets).numpy()
-
-    def gradient(self) -> float:
-        """Set the gradients and return the loss."""
-        self.evaluations += 1
-        self.network.zero_grad()
-        outputs = self._evaluator(self.network)
-        residual = outputs.detach() - self._targets
-        # dL/df by hand: letting autograd find it takes longer than all else but the transforms.
-        outputs.backward(residual / len(residual))
-        return 0.5 * float(residual @ residual) / len(residual)
-
-
 class Stepper(ABC):
-    """Moves the parameters of an objective by one step."""
+    """Moves the parameters of an objective through learning time."""
 
     #: Step times largest decay rate up to which steps do not amplify any mode, where ``freqbias.optimizers`` has no
-    #: such bound; infinite if none is known.
+    #: such bound; infinite if none is known or the step adapts itself.
     stability_limit = inf
 
-    def __init__(self, objective: Objective, training: TrainingSettings, frequency_rate_ratio: float):
+    def __init__(self, objective: Objective, training: TrainingSettings, last: float):
+        """``last``: the learning time at which training ends."""
         self.objective = objective
         self.training = training
-        self.frequency_rate_ratio = frequency_rate_ratio
+        self.last = last
+        #: Steps taken so far.
+        self.steps = 0
 
     @abstractmethod
-    def step(self, size: float) -> float:
-        """One step of learning time ``size``; returns the loss before it."""
+    def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
+        """One step from learning time ``now``, at most to ``end``: the time then, and the losses (S,) before it."""
 
-    def rate_of(self, parameter: torch.nn.Parameter) -> float:
-        """The parameter's learning rate in units of that of the amplitudes."""
-        return self.frequency_rate_ratio if parameter is self.objective.network.frequencies else 1.0
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """All that later steps depend on besides the parameters."""
 
+    @abstractmethod
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` returned."""
 
-class RungeKutta4(Stepper):
-    """theta' = -grad L by the classical Runge-Kutta method of order 4 (Hairer, Norsett and Wanner, table II.1.2)."""
-
-    #: Where |1 + z + z^2/2 + z^3/6 + z^4/24| leaves 1 on the negative axis.
-    stability_limit = 2.785
-
-    #: Weight of each slope, and how far along it the next one is taken.
-    _STAGES = ((1 / 6, 0.5), (1 / 3, 0.5), (1 / 3, 1.0), (1 / 6, None))
-
-    def step(self, size: float) -> float:
-        parameters = self.objective.parameters
-        rates = [self.rate_of(parameter) for parameter in parameters]
-        start = [parameter.detach().clone() for parameter in parameters]
-        total = [torch.zeros_like(values) for values in start]
-        losses = []
-        for weight, along in self._STAGES:
-            losses.append(self.objective.gradient())
-            with torch.no_grad():
-                for parameter, rate, first, moved in zip(parameters, rates, start, total, strict=True):
-                    moved.sub_(parameter.grad, alpha=size * rate * weight)
-                    if along is not None:
-                        torch.sub(first, parameter.grad, alpha=size * rate * along, out=parameter.data)
-        with torch.no_grad():
-            for parameter, first, moved in zip(parameters, start, total, strict=True):
-                torch.add(first, moved, out=parameter.data)
-        return losses[0]
+    def facts(self) -> dict[str, float]:
+        """What the method says of its own work, by names for people."""
+        return {}
 
 
 class TorchStepper(Stepper):
-    """The update rules of torch.optim, with a parameter group for each learning rate."""
+    """The update rules of torch.optim, with a parameter group for each parameter."""
 
     @abstractmethod
     def optimizer(self, groups: list[dict]) -> torch.optim.Optimizer:
         """The optimizer of the parameter groups, whose learning rates are set."""
 
-    def __init__(self, objective: Objective, training: TrainingSettings, frequency_rate_ratio: float):
-        super().__init__(objective, training, frequency_rate_ratio)
-        groups = [{"params": [p], "lr": training.learning_rate * self.rate_of(p)} for p in objective.parameters]
-        self._optimizer = self.optimizer(groups)
+    def __init__(self, objective: Objective, training: TrainingSettings, last: float):
+        super().__init__(objective, training, last)
+        ratio = objective.network.learning_rate_ratio
+        self._rates = [training.learning_rate * ratio(p) for p in objective.network.trained]
+        parameters = zip(objective.network.trained, self._rates, strict=True)
+        self._optimizer = self.optimizer([{"params": [parameter], "lr": rate} for parameter, rate in parameters])
+        self._all_steps = int(steps_to(last, training.learning_rate))
+        self._batches = None
+        if training.batch is not None:
+            self._batches = MiniBatches(objective.samples, training.batch, training.all_seeds)
 
-    def step(self, size: float) -> float:
-        loss = self.objective.gradient()
+    def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
+        if not self.training.schedule.constant:
+            factor = schedule_factor(self.training.schedule, self.steps, self._all_steps)
+            for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+                group["lr"] = factor * rate
+        rows = None
+        if self._batches is not None:
+            rows = torch.from_numpy(self._batches.indices(self.steps)).to(self.objective.network.trained[0].device)
+        loss = self.objective.gradient(rows)
         self._optimizer.step()
-        return loss
+        self.steps += 1
+        return self.steps * self.training.learning_rate, loss
+
+    def state(self) -> dict[str, np.ndarray]:
+        entries = {f"{number}.{key}": tensor.cpu().numpy() for number, key, tensor in self._entries()}
+        return entries | {"steps": np.array(self.steps)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.steps = int(state["steps"])
+        parameters = self.objective.network.trained
+        for name, array in state.items():
+            number, _, key = name.partition(".")
+            if key:
+                tensor, parameter = torch.from_numpy(array), parameters[int(number)]
+                if tensor.shape == parameter.shape:
+                    tensor = tensor.to(parameter.device)
+                self._optimizer.state[parameter][key] = tensor
+
+    def _entries(self) -> Iterator[tuple[int, str, torch.Tensor]]:
+        for number, parameter in enumerate(self.objective.network.trained):
+            for key, value in self._optimizer.state[parameter].items():
+                if value is not None:
+                    yield number, key, value
 
 
 class GradientDescent(TorchStepper):
@@ -141,11 +131,8 @@ class Adam(TorchStepper):
         return torch.optim.Adam(groups)
 
 
-#: By training.optimizer of the problem file.
-STEPPERS: dict[str, type[Stepper]] = {
-    "gradient-flow": RungeKutta4,
-    "gradient-descent": GradientDescent,
-    "momentum": Momentum,
-    "nesterov": Nesterov,
-    "adam": Adam,
-}
+class AdamW(TorchStepper):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, arXiv:1711.05101)."""
+
+    def optimizer(self, groups: list[dict]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(groups, weight_decay=self.training.weight_decay)

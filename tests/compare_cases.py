@@ -8,10 +8,9 @@ from freqbias.compare import Comparison, compare_spectra
 from freqbias.compare.report import report_html
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra
-from freqbias.transforms import error_spectrum
 
 RUN = {
-    "seed": 0,
+    "seeds": [0],
     "ranks": 2,
     "wall_seconds": {"pde": 1.25, "network": 12.0},
     "versions": {"freqbias": "0.1.0", "torch": "2.9.1"},
@@ -109,15 +108,52 @@ def three_levels(problem: Problem, exact: np.ndarray, size: float) -> Comparison
     )
 
 
+SEEDS = (3, 1, 8)
+
+
+def ensemble(level: str, runs: np.ndarray, problem: Problem, seeds: tuple[int, ...] = SEEDS, **more) -> ErrorSpectra:
+    """The spectra ``runs`` (S, T, n) of one run for each seed."""
+    losses = np.outer(1 + np.arange(len(seeds)), np.linspace(1, 0.1, len(problem.times)))
+    return ErrorSpectra.of_ensemble(level, problem, problem.times, runs, losses, seeds, more)
+
+
 @cache
 def line_comparison() -> Comparison:
-    return three_levels(three_tones(), three_tones_pde(three_tones()), 1e-4)
+    """Three levels of three tones, the network with three seeds: 1e-4 away from the PDE, more or less."""
+    problem = three_tones()
+    exact = three_tones_pde(problem)
+    scale = 1e-4 * np.abs(exact).max()
+    runs = [exact + ripple(problem, part * scale, 1.0) for part in (1.5, 3.0, 4.5)]
+    return compare_spectra(
+        spectra("pde", exact, problem, info={"solves": 44}),
+        ensemble("network", np.array(runs), problem),
+        spectra("kernel", exact + ripple(problem, scale, 1.0), problem),
+    )
+
+
+def deep_settings(**changes) -> dict:
+    """Three tones for a deep network that starts at 0, trained by mini-batches."""
+    network = {"family": "multilayer-perceptron", "hidden": [64, 64], "activation": "tanh", "centred": True}
+    return settings(network=network, training__optimizer="gradient-descent", training__batch=64, **changes)
+
+
+@cache
+def deep_comparison() -> Comparison:
+    """A network of two seeds against its empirical kernel, whose runs differ more than network and kernel do."""
+    problem = Problem.create(deep_settings())
+    decays = [three_tones_pde(three_tones(), rate) for rate in (0.7, 1.4)]
+    runs = np.array([decay[: len(problem.times)] for decay in decays])
+    return compare_spectra(
+        None,
+        ensemble("network", 1.02 * runs, problem, (5, 4)),
+        ensemble("kernel", runs[::-1], problem, (4, 5), kernel="empirical"),
+    )
 
 
 @cache
 def plane_comparison() -> Comparison:
     problem = plane_problem()
-    initial = error_spectrum(problem.points, problem.initial_error, problem.mesh.nodes)
+    initial = problem.initial_spectrum(problem.mesh.nodes)
     return three_levels(problem, frozen(problem, initial), 1e-2)
 
 
@@ -125,6 +161,11 @@ def plane_comparison() -> Comparison:
 def line_page() -> str:
     """Drawing takes seconds: the tests of the document and of the browser share one page in 1D and one in 2D."""
     return report_html(line_comparison(), RUN)
+
+
+@cache
+def deep_page() -> str:
+    return report_html(deep_comparison(), RUN)
 
 
 @cache

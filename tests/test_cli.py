@@ -65,7 +65,7 @@ def test_run_writes_all_artefacts(command, problem_file, tmp_path):
         assert metrics["max_relative_error"][pair] == max(errors)
         assert len(errors) == len(metrics["times"]) == 6
     record = json.loads((out / "run.json").read_text())
-    assert record["seed"] == 0
+    assert record["seeds"] == [0]
     assert record["ranks"] == 1
     assert set(record["wall_seconds"]) == {"pde", "kernel", "network"}
     assert {"freqbias", "torch", "finufft"} <= set(record["versions"])

@@ -1,10 +1,11 @@
 """What cannot be compared is refused with the key, both values and both levels."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
-from compare_cases import settings, spectra, three_tones
+from compare_cases import deep_settings, ensemble, settings, spectra, three_tones
 
 from freqbias.compare import check_comparable
 from freqbias.errors import InputError, NumericalError
@@ -29,6 +30,7 @@ def refusal(**changes):
         {"network__width": 1000},
         {"network__sampling": "random"},  # mirrored: starts from the same error
         {"training__seed": 3, "training__evaluator": "dense", "training__learning_rate": 0.1},
+        {"training__seeds": 4, "training__tolerance": 1e-4, "training__precision": "float32", "training__threads": 1},
         {"solver__tolerance": 1e-6, "name": "another", "report": {"threshold": 0.1}},
     ],
 )
@@ -72,6 +74,69 @@ def test_learning_rate_and_momentum_count_for_discrete_optimizers():
         check_comparable([first, make("network", **base, training__learning_rate=0.25)])
     with pytest.raises(InputError, match=r"training\.momentum: pde has 0\.9, network has 0\.5"):
         check_comparable([first, make("network", **base, training__momentum=0.5)])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "first", "second", "text"),
+    [
+        ("adamw", {"weight_decay": 0.1}, {}, "training.weight_decay: pde has 0.1, network has 0.01"),
+        (
+            "gradient-descent",
+            {"schedule": {"family": "cosine"}},
+            {},
+            "training.schedule.family: pde has cosine, network has constant",
+        ),
+        (
+            "momentum",
+            {"schedule": {"family": "linear", "final": 0.5}},
+            {"schedule": {"family": "linear"}},
+            "training.schedule.final: pde has 0.5, network has 0.01",
+        ),
+        ("adam", {"weight_decay": 0.1}, {"schedule": {"final": 0.5}}, None),
+        ("gradient-descent", {"batch": 32}, {}, None),
+    ],
+)
+def test_what_an_optimizer_does_not_know_is_free(optimizer, first, second, text):
+    levels = [
+        make(level, training__optimizer=optimizer, **{f"training__{key}": value for key, value in changes.items()})
+        for level, changes in (("pde", first), ("network", second))
+    ]
+    if text is None:
+        check_comparable(levels)
+    else:
+        with pytest.raises(InputError, match=re.escape(text)):
+            check_comparable(levels)
+
+
+@pytest.mark.parametrize(
+    ("network", "key", "values"),
+    [
+        (
+            {"family": "multilayer-perceptron", "hidden": [64, 32], "activation": "tanh"},
+            "network.hidden",
+            "[64, 64], network has [64, 32]",
+        ),
+        (
+            {"family": "multilayer-perceptron", "hidden": [64, 64], "activation": "silu"},
+            "network.activation",
+            "tanh, network has silu",
+        ),
+        (
+            {"family": "siren", "hidden": [64, 64]},
+            "network.family",
+            "multilayer-perceptron, network has siren",
+        ),
+    ],
+)
+def test_everything_about_a_deep_network_counts(network, key, values):
+    def deep(level, network):
+        problem = Problem.create(deep_settings() | {"network": network | {"centred": True}})
+        return spectra(level, np.ones((len(problem.times), len(problem.mesh.nodes)), dtype=complex), problem)
+
+    known = deep_settings()["network"]
+    check_comparable([deep("kernel", known), deep("network", known)])
+    with pytest.raises(InputError, match=re.escape(f"{key}: kernel has {values}")):
+        check_comparable([deep("kernel", known), deep("network", network)])
 
 
 def test_a_factor_two_pi_in_frequency_is_named():
@@ -121,3 +186,15 @@ def test_a_spectrum_that_starts_at_0_is_refused():
     one.values[0] = 0
     with pytest.raises(InputError, match="the initial error of network is 0"):
         check_comparable([one])
+
+
+def test_every_run_of_an_ensemble_is_checked():
+    problem = three_tones()
+    runs = np.ones((3, len(problem.times), len(problem.mesh.nodes)), dtype=complex)
+    runs[1, 5:, 3] = np.nan
+    one = ensemble("network", runs, problem)
+    with pytest.raises(NumericalError, match=r"the spectrum of network is not finite at t = 2\.587"):
+        check_comparable([one])
+    runs[1] = 0
+    with pytest.raises(InputError, match="the initial error of network is 0"):
+        check_comparable([ensemble("network", runs, problem)])

@@ -46,6 +46,7 @@ def test_the_file_has_the_documented_keys(comparison, tmp_path):
     assert found["measured_loss"]["pde"] is None
     assert found["levels"]["pde"] == {
         "problem_digest": three_tones().digest,
+        "family": "fourier-features",
         "width": 4000,
         "solves": 44,
         "error": None,

@@ -79,7 +79,7 @@ def test_starts_from_the_initial_error():
     problem = small_problem(network={"sampling": "random", "mirrored": False, "width": 50})
     spectra = kernel_flow(problem)
     assert np.abs(problem.initial_error + problem.target_values).max() > 0.1
-    expected = error_spectrum(problem.points, problem.initial_error, problem.mesh.nodes)
+    expected = problem.initial_spectrum(problem.mesh.nodes)
     np.testing.assert_allclose(spectra.values[0], expected, atol=1e-11)
     assert spectra.loss[0] == pytest.approx(0.5 * np.mean(problem.initial_error**2), rel=1e-12)
 
@@ -103,7 +103,7 @@ def test_against_an_ode_solver():
         atol=1e-12,
     )
     spectra = kernel_flow(problem)
-    expected = error_spectrum(problem.points, solution.y.T, problem.mesh.nodes)
+    expected = error_spectrum(problem.points, solution.y.T, problem.weights, problem.mesh.nodes)
     np.testing.assert_allclose(spectra.values, expected, atol=1e-7)
     np.testing.assert_allclose(spectra.loss, 0.5 * np.mean(solution.y**2, axis=0), atol=1e-7)
 
@@ -129,7 +129,7 @@ def test_optimizers_step_by_step(optimizer):
 
     def spectrum_of(name):
         errors = by_hand(name, matrix, problem.initial_error, steps[-1])[steps]
-        return error_spectrum(problem.points, errors, problem.mesh.nodes)
+        return error_spectrum(problem.points, errors, problem.weights, problem.mesh.nodes)
 
     np.testing.assert_allclose(spectra.values, spectrum_of(optimizer), atol=1e-10)
     for other in {"gradient-descent", "momentum", "nesterov"} - {optimizer}:

@@ -44,7 +44,7 @@ def solve(problem, mesh):
     from freqbias import fem
 
     other = Problem(problem.settings)
-    other.set_samples(problem.points, problem.initial_error)
+    other.set_samples(problem.points, problem.weights, problem.initial_error)
     other.mesh = mesh
     return fem.solve(other, MPI.COMM_SELF).values
 

@@ -11,7 +11,7 @@ import freqbias.nn
 from freqbias.errors import DivergenceError, NumericalError
 from freqbias.nn.infinite_width import kernel_flow
 from freqbias.nn.stability import largest_rate
-from freqbias.nn.steps import STEPPERS
+from freqbias.nn.optimizers import STEPPERS
 from freqbias.nn.training import train
 from freqbias.problem import Problem
 
@@ -269,7 +269,7 @@ def test_largest_rate_is_that_of_the_kernel(network):
 
 def test_other_samples_than_the_initial_error_are_refused():
     problem = small()
-    problem.set_samples(problem.points, problem.initial_error + 0.01)
+    problem.set_samples(problem.points, problem.weights, problem.initial_error + 0.01)
     with pytest.raises(NumericalError, match="initial error"):
         train(problem)
 

@@ -140,7 +140,6 @@ def test_discrete_optimizers_visit_whole_steps(settings):
 
 def test_default_mesh_holds_the_spectrum_and_resolves_it(settings):
     """Three tones need less than |xi| = 25; the default mesh must find that out and interpolate the spectrum well."""
-    from freqbias.transforms import error_spectrum
 
     del settings["mesh"]
     settings["target"]["expression"] = "exp(-x**2/0.5)*(sin(2*x)+sin(5*x)+sin(11*x))"
@@ -148,7 +147,7 @@ def test_default_mesh_holds_the_spectrum_and_resolves_it(settings):
     mesh = problem.mesh
     cutoff = mesh.axes[0][-1]
     assert 15 < cutoff < 40
-    spectrum = error_spectrum(problem.points, problem.initial_error, mesh.nodes)
+    spectrum = problem.initial_spectrum(mesh.nodes)
     # Parseval: the mesh holds all of the error, |v|^2 = rho_0^2 (2 pi) integral of e^2.
     whole = np.sqrt(2 * np.pi * problem.density * np.mean(problem.initial_error**2))
     assert mesh.norm(spectrum) == pytest.approx(whole, rel=1e-6)

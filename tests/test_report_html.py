@@ -3,9 +3,12 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from compare_cases import (
     RUN,
+    deep_comparison,
+    deep_page,
     frozen,
     line_comparison,
     line_page,
@@ -19,8 +22,8 @@ from compare_cases import (
 from freqbias.compare import compare_spectra, metrics, verdict, write_report
 from freqbias.compare.panels import PANELS
 from freqbias.compare.report import report_html
+from freqbias.compare.setting import setting_rows
 from freqbias.problem import Problem
-from freqbias.transforms import error_spectrum
 
 PANEL_IDS = [
     "decay",
@@ -131,11 +134,15 @@ def test_the_table_shows_the_metrics(page, comparison):
         "kernel_vs_pde": "kernel flow vs PDE",
     }
     for key, name in names.items():
-        _, isolates, largest, when, final = rows[name]
+        _, isolates, largest, when, final, of_mean = rows[name]
         assert isolates[0]
         assert float(largest[1]) == found["max_relative_error"][key]
         assert float(when[1]) == found["worst_time"][key]
         assert float(final[1]) == found["relative_error"][key][-1]
+        if key == "kernel_vs_pde":
+            assert of_mean == ["–", None]
+        else:
+            assert float(of_mean[1]) == max(found["relative_error_of_mean"][key])
     learned = [cells for panel, cells in Document(page).rows if panel == "learning-time"][1:]
     assert [float(cells[1][1]) for cells in learned] == found["decay_curves"]["learning_times"]["pde"]
 
@@ -167,12 +174,8 @@ def test_colours_follow_the_theme(page):
 
 
 def test_equal_input_gives_equal_bytes(tmp_path):
-    problem = three_tones()
-    for name in ("a.html", "b.html"):
-        comparison = compare_spectra(None, spectra("network", three_tones_pde(problem), problem))
-        write_report(comparison, tmp_path / name, RUN)
-    first, second = sorted(tmp_path.iterdir())
-    assert first.read_bytes() == second.read_bytes()
+    write_report(deep_comparison(), tmp_path / "report.html", RUN)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == deep_page()
 
 
 def test_texts_of_the_user_cannot_become_markup():
@@ -189,14 +192,85 @@ def test_texts_of_the_user_cannot_become_markup():
     assert evil in "".join(Document(text).texts)
 
 
-@pytest.mark.parametrize("levels", [("kernel",), ("pde", "network")])
-def test_missing_levels_leave_gaps_not_errors(levels):
-    problem = three_tones()
-    exact = three_tones_pde(problem)
-    given = dict.fromkeys(("pde", "network")) | {level: spectra(level, exact, problem) for level in levels}
-    document = Document(report_html(compare_spectra(**given), {}))
+def test_missing_levels_leave_gaps_not_errors():
+    kernel = spectra("kernel", three_tones_pde(three_tones()), three_tones())
+    document = Document(report_html(compare_spectra(None, None, kernel), {}))
     assert document.panels == [name for name in PANEL_IDS if name != "computation"]
-    assert "not compared: no" in " ".join(document.texts)
+    assert "not compared: no network and no PDE" in " ".join(document.texts)
+
+
+def test_bands_are_drawn_and_explained(page):
+    """One light area for every mean of the network; the other levels have one run."""
+    figures = dict(re.findall(r'aria-label="([^"]*)">(<svg.*?</svg>)', page, flags=re.DOTALL))
+    areas = {name: len(re.findall(r'id="[^"]*FillBetween', svg)) for name, svg in figures.items()}
+    assert [count for count in areas.values() if count] == [3, 2, 5, 1, 1]
+    for name, count in areas.items():
+        assert ("smallest to largest of 3 seeds" in figures[name]) == (count > 0 and "Magnitude" not in name)
+    text = " ".join(Document(page).texts)
+    assert text.count("Light areas: smallest to largest of 3 seeds.") == 5
+    assert "Means over 3 seeds." in text
+
+
+def test_a_deep_network_is_reported_without_a_pde():
+    document = Document(deep_page())
+    assert document.panels == PANEL_IDS
+    rows = {cells[0][0]: cells[1][0] for panel, cells in document.rows if panel == "setting"}
+    assert rows["Levels"] == "empirical kernel flow (2 seeds), network (2 seeds)"
+    assert rows["No PDE"] == 'network.family = "multilayer-perceptron" has no PDE, only two-layer networks have'
+    assert rows["Network"] == "multilayer-perceptron, hidden layers 2 × 64, tanh, centred"
+    assert rows["Training"] == "gradient-descent, learning rate 0.5, batches of 64"
+    assert "Law of the frequencies" not in rows
+    text = " ".join(document.texts)
+    assert "network vs empirical kernel flow" in text
+    assert "damping alone" not in text
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "rows"),
+    [
+        (
+            {
+                "family": "deep-fourier-features",
+                "width": 128,
+                "hidden": [64, 32],
+                "law": {"family": "normal", "scale": 6.0},
+            },
+            {"optimizer": "adamw", "schedule": {"family": "cosine", "warmup": 0.1}, "precision": "float32"},
+            {
+                "Network": "deep-fourier-features, 128 features, hidden layers 64, 32, relu, not centred",
+                "Rate of frequencies / weights": "1",
+                "Training": "adamw, learning rate 0.5, weight decay 0.01, "
+                "cosine schedule to 0.01, warm-up over 0.1 of the steps, float32",
+                "No PDE": 'network.family = "deep-fourier-features" has no PDE, only two-layer networks have',
+                "No empirical kernel flow": "training.schedule changes the learning rate, "
+                "which PDE and kernel flow do not follow",
+            },
+        ),
+        (
+            {"family": "siren", "hidden": [32], "omega": 10.0},
+            {"optimizer": "momentum"},
+            {
+                "Network": "siren, hidden layer 32, ω = 10, hidden layers 30, not centred",
+                "Training": "momentum, learning rate 0.5, momentum 0.9",
+                "No empirical kernel flow": "was not computed",
+            },
+        ),
+        (
+            {"width": 40, "sampling": "random", "law": {"family": "uniform", "scale": 20.0}},
+            {"optimizer": "gradient-flow"},
+            {
+                "Network": "fourier-features, width 40, random, mirrored",
+                "Training": "gradient-flow",
+                "Levels": "network",
+            },
+        ),
+    ],
+)
+def test_the_setting_names_what_the_family_knows(network, training, rows):
+    data = settings()
+    problem = Problem.create(data | {"network": network, "training": data["training"] | training})
+    values = np.ones((len(problem.times), len(problem.mesh.nodes)), dtype=complex)
+    assert setting_rows(compare_spectra(None, spectra("network", values, problem))).items() >= rows.items()
 
 
 def test_two_dimensions():
@@ -220,7 +294,7 @@ def test_three_dimensions():
             training__times__count=4,
         )
     )
-    initial = error_spectrum(problem.points, problem.initial_error, problem.mesh.nodes)
+    initial = problem.initial_spectrum(problem.mesh.nodes)
     text = report_html(compare_spectra(spectra("pde", frozen(problem, initial), problem), None), {})
     assert "central plane ξ₃ = 0" in text
 

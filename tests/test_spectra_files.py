@@ -7,6 +7,7 @@ import xarray as xr
 from freqbias import ErrorSpectra, Problem
 from freqbias.errors import InputError
 from freqbias.files import atomic_path
+from freqbias.spectra import stored_spectra
 
 
 @pytest.fixture
@@ -39,6 +40,68 @@ def test_layout_that_others_read(spectra, tmp_path):
         assert dataset.attrs["problem_digest"] == spectra.problem.digest
 
 
+@pytest.fixture
+def several(spectra):
+    """Three runs, beside the one of ``spectra``."""
+    generator = np.random.default_rng(1)
+    runs, imaginary = generator.standard_normal((2, 3, *spectra.values.shape))
+    losses = generator.random((3, len(spectra.times)))
+    return ErrorSpectra.of_ensemble(
+        "network", spectra.problem, spectra.times, runs + 1j * imaginary, losses, (4, 0, 9), {"steps": 7}
+    )
+
+
+def test_round_trip_of_several_runs(several, tmp_path):
+    several.write(tmp_path / "s.nc")
+    again = ErrorSpectra.read(tmp_path / "s.nc")
+    for name in ("values", "loss", "ensemble", "ensemble_loss"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(several, name))
+    assert again.seeds == (4, 0, 9)
+    assert again.values == pytest.approx((again.ensemble[0] + again.ensemble[1] + again.ensemble[2]) / 3, rel=1e-14)
+    assert again.loss == pytest.approx(again.ensemble_loss.mean(axis=0))
+    with xr.open_dataset(tmp_path / "s.nc", engine="h5netcdf") as dataset:
+        assert dataset["error_spectrum"].dims == ("seed", "time", "node", "part")
+        assert dataset["loss"].dims == ("seed", "time")
+        assert dataset["seed"].values.tolist() == [4, 0, 9]
+        assert sum("node" in array.dims and "time" in array.dims for array in dataset.variables.values()) == 1
+
+
+def test_one_time_of_several_runs_is_their_mean(several, tmp_path):
+    several.write(tmp_path / "s.nc")
+    with stored_spectra(tmp_path / "s.nc") as stored:
+        assert stored.seeds == (4, 0, 9)
+        np.testing.assert_array_equal(stored.runs_at(2), several.ensemble[:, 2])
+        assert stored.at(2) == pytest.approx(several.values[2], rel=1e-14)
+
+
+def test_one_seed_is_no_ensemble(spectra, tmp_path):
+    one = ErrorSpectra.of_ensemble(
+        "network", spectra.problem, spectra.times, spectra.values[None], spectra.loss[None], [6], spectra.info
+    )
+    assert one.ensemble is None
+    assert one.seeds == ()
+    np.testing.assert_array_equal(one.values, spectra.values)
+    np.testing.assert_array_equal(one.loss, spectra.loss)
+    np.testing.assert_array_equal(one.runs[0], spectra.values)
+    np.testing.assert_array_equal(one.run_losses[0], spectra.loss)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "shape", "message"),
+    [
+        ((1, 2), (3, 6, 121), "ensemble has the shape"),
+        ((1, 1), (2, 6, 121), "needs different ones"),
+        ((), (2, 6, 121), "need an ensemble"),
+    ],
+)
+def test_an_ensemble_needs_its_seeds(spectra, seeds, shape, message):
+    assert spectra.values.shape == (6, 121)
+    with pytest.raises(ValueError, match=message):
+        ErrorSpectra(
+            "network", spectra.problem, spectra.times, spectra.values, None, {}, seeds, np.zeros(shape, complex)
+        )
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -57,6 +120,13 @@ def test_damaged_content_is_named(spectra, tmp_path, damage, expected):
         ErrorSpectra.read(tmp_path / "s.nc")
     assert expected in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "s.nc"))
+
+
+def test_a_seed_twice_is_named(several, tmp_path):
+    dataset = several.to_xarray()
+    dataset.assign_coords(seed=[4, 4, 9]).to_netcdf(tmp_path / "s.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match="seed names a run twice"):
+        ErrorSpectra.read(tmp_path / "s.nc")
 
 
 def test_damaged_files_are_named(spectra, tmp_path):

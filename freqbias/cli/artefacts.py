@@ -28,13 +28,13 @@ def versions() -> dict[str, str]:
 
 
 def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
-    """What made the numbers: versions, seed, ranks, machine, and each level's own facts, wall time among them."""
+    """What made the numbers: versions, seeds, ranks, machine, and each level's own facts, wall time among them."""
     problem = next(iter(levels.values())).problem
     return {
         "schema": "freqbias-run-1",
         "command": " ".join(Path(word).name if n == 0 else word for n, word in enumerate(sys.argv)),
         "problem_digest": problem.digest,
-        "seed": problem.settings.training.seed,
+        "seeds": problem.settings.training.all_seeds,
         "ranks": ranks,
         "machine": platform.machine(),
         "system": platform.system(),

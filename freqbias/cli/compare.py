@@ -17,11 +17,12 @@ def compare(
 ) -> None:
     """Compare spectrum files: metrics and a report.
 
-    The kernel flow is computed from the files if its own is not given.
+    The kernel flow of infinite width is computed from the files if no kernel file is given.
     """
     from freqbias.cli.artefacts import write_comparison
+    from freqbias.compare import check_comparable
     from freqbias.errors import InputError
-    from freqbias.nn import MOST_SAMPLES, kernel_flow
+    from freqbias.nn import kernel_flow
     from freqbias.spectra import ErrorSpectra
 
     levels: dict[str, ErrorSpectra] = {}
@@ -32,7 +33,8 @@ def compare(
         levels[spectra.level] = spectra
     if len(levels) < 2:
         raise InputError(f"{files[0]}: at least two of a pde, a network and a kernel file are needed")
+    check_comparable(list(levels.values()))  # before the kernel flow: it takes its time
     other = next(iter(levels.values()))
-    if "kernel" not in levels and other.problem.optimizer is not None and len(other.problem.points) <= MOST_SAMPLES:
+    if "kernel" not in levels and other.problem.unpredicted is None:
         levels["kernel"] = kernel_flow(other.problem)
     write_comparison(levels, out)

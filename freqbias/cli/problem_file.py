@@ -37,7 +37,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
             _apply(data, change)
         problem = Problem.create(data, directory=path.parent, source=str(path))
     # All mistakes show now, before any work.
-    _ = problem.times, problem.initial_error
+    _ = problem.times, problem.initial_error, problem.weights
     for warning in problem.mesh_warnings:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
@@ -51,7 +51,7 @@ def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.
     if comm.rank == 0:
         try:
             problem = read_problem(path, changes)
-            record = (problem.to_toml(), problem.points, problem.initial_error, problem.imported_mesh)
+            record = (problem.to_toml(), problem.points, problem.weights, problem.initial_error, problem.imported_mesh)
         except InputError as error:
             record = str(error)
     record = comm.bcast(record)
@@ -59,8 +59,8 @@ def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.
         raise InputErrorOnEveryRank(record)
     if comm.rank == 0:
         return problem
-    toml, points, initial_error, imported_mesh = record
-    return Problem.from_record(toml, points, initial_error, str(path), imported_mesh)
+    toml, points, weights, initial_error, imported_mesh = record
+    return Problem.from_record(toml, points, weights, initial_error, str(path), imported_mesh)
 
 
 def _apply(data: dict[str, Any], change: str) -> None:

@@ -27,7 +27,7 @@ def run(
     if comm.rank == 0:
         write_text(out / "problem.toml", problem.to_toml())
     spectra = None
-    if problem.optimizer is not None:
+    if problem.unpredicted is None:
         from freqbias import fem
         from freqbias.progress import progress_bar
 
@@ -48,16 +48,14 @@ def _train_and_compare(problem, pde, out: Path, ranks: int) -> None:
 
     levels = {}
     if pde is None:
-        typer.echo(f"The optimizer {problem.settings.training.optimizer!r} is not linear: no PDE and no kernel flow.")
+        typer.echo(f"No PDE: {problem.unpredicted}.")
     else:
         pde.write(out / "pde.nc")
         levels["pde"] = pde
-        if len(problem.points) <= nn.MOST_SAMPLES:
-            with progress_bar("kernel flow") as progress:
-                levels["kernel"] = nn.kernel_flow(problem, progress)
-            levels["kernel"].write(out / "kernel.nc")
-        else:
-            typer.echo(f"Kernel flow left out: {len(problem.points)} samples, at most {nn.MOST_SAMPLES}.")
+    if problem.nonlinear is None:
+        with progress_bar("kernel flow") as progress:
+            levels["kernel"] = nn.kernel_flow(problem, progress)
+        levels["kernel"].write(out / "kernel.nc")
     with progress_bar("training") as progress:
         levels["network"] = nn.train(problem, progress)
     levels["network"].write(out / "network.nc")

@@ -7,10 +7,16 @@ from typing import Protocol
 
 import numpy as np
 
+from freqbias.initialization.deep import (
+    DeepLayers,
+    initialize_deep_fourier_features,
+    initialize_multilayer_perceptron,
+    initialize_siren,
+)
 from freqbias.initialization.two_layer import Neurons, initialize_neurons
 from freqbias.network_settings import NetworkSettings
 
-__all__ = ["InitialNetwork", "Neurons", "initialize", "initialize_neurons"]
+__all__ = ["DeepLayers", "InitialNetwork", "Neurons", "initialize", "initialize_neurons"]
 
 
 class InitialNetwork(Protocol):
@@ -23,7 +29,12 @@ class InitialNetwork(Protocol):
         """f at ``points`` (N, d) before training: (N,)."""
 
 
-_INITIALIZERS = {"fourier-features": initialize_neurons}
+_INITIALIZERS = {
+    "fourier-features": initialize_neurons,
+    "deep-fourier-features": initialize_deep_fourier_features,
+    "multilayer-perceptron": initialize_multilayer_perceptron,
+    "siren": initialize_siren,
+}
 
 
 def initialize(network: NetworkSettings, seed: int, reach: np.ndarray) -> InitialNetwork:

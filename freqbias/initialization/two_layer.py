@@ -24,6 +24,11 @@ class Neurons:
     #: How the frequencies were chosen, for the reader.
     rule: str
 
+    @property
+    def magnitude(self) -> float:
+        """Sum of the magnitudes of all neurons, which bounds |f|."""
+        return float((self.scale * np.hypot(self.cosine, self.sine)).sum())
+
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """f at ``points`` (N, d): (N,)."""
         strengths = self.scale * (self.cosine - 1j * self.sine)

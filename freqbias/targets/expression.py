@@ -41,6 +41,7 @@ class ExpressionTarget:
 
     grid_shape = None
     points = None
+    weights = None
 
     def __init__(self, text: str, dimension: int):
         if len(text) > _MAX_LENGTH:

@@ -12,6 +12,7 @@ class FunctionTarget:
 
     grid_shape = None
     points = None
+    weights = None
 
     def __init__(self, function: Callable[[np.ndarray], np.ndarray]):
         self._function = function

@@ -21,6 +21,7 @@ class GridTarget:
     """
 
     points = None
+    weights = None
 
     def __init__(self, samples: np.ndarray, lower: np.ndarray, upper: np.ndarray, points: list[int] | None):
         self.grid_shape = samples.shape
@@ -43,12 +44,16 @@ class GridTarget:
 
 
 class ScatteredTarget:
-    """Samples at scattered points (N, d), linear between them, nearest outside of their hull."""
+    """Samples at scattered points (N, d), linear between them, nearest outside of their hull.
+
+    ``weights`` (N,) may come with them.
+    """
 
     grid_shape = None
 
-    def __init__(self, points: np.ndarray, values: np.ndarray):
+    def __init__(self, points: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None):
         self.points = points
+        self.weights = weights
         self._values = values
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -68,10 +73,12 @@ def read_target(
     lower: np.ndarray,
     upper: np.ndarray,
     points: list[int] | None,
+    weighted: bool = False,
 ) -> GridTarget | ScatteredTarget:
     """The target in a file. Raises InputError naming file and reason.
 
-    A .csv with d + 1 columns holds scattered points and values; with one column, a .npy or .npz array or a
+    A .csv with d + 1 columns holds scattered points and values, with ``weighted`` and d + 2 columns also the weights of
+    the samples; with one column, a .npy or .npz array or a
     picture hold samples at the cell midpoints of a regular grid on the box (a picture: rows from the top, so that
     y grows upwards and the first axis is x; luminance).
     """
@@ -94,8 +101,9 @@ def read_target(
     if not np.issubdtype(samples.dtype, np.number) or np.iscomplexobj(samples):
         raise InputError(f"{name}: holds {samples.dtype}, must hold real numbers")
     samples = samples.astype(float)
-    if suffix == ".csv" and samples.shape[1] == dimension + 1:
-        return ScatteredTarget(_inside(name, samples[:, :dimension], lower, upper), samples[:, dimension])
+    if suffix == ".csv" and samples.shape[1] == dimension + 1 + weighted:
+        points = _inside(name, samples[:, :dimension], lower, upper)
+        return ScatteredTarget(points, samples[:, dimension], samples[:, dimension + 1] if weighted else None)
     if suffix == ".csv" and samples.shape[1] == 1:
         samples = samples[:, 0]
     for position in index:

@@ -12,6 +12,8 @@ class Target(Protocol):
     grid_shape: tuple[int, ...] | None
     #: Points (N, d) at which the target was sampled if these are scattered, or None.
     points: np.ndarray | None
+    #: Weights (N,) that came with these points, or None.
+    weights: np.ndarray | None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """g at points x (n, d): (n,)."""

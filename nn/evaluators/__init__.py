@@ -2,23 +2,32 @@
 
 import torch
 
+from freqbias.nn.evaluators.autograd import AutogradEvaluator
 from freqbias.nn.evaluators.cost import dense_time, nufft_time
 from freqbias.nn.evaluators.dense import DenseEvaluator
-from freqbias.nn.evaluators.evaluator import Evaluator
+from freqbias.nn.evaluators.evaluator import Evaluator, Linearization
 from freqbias.nn.evaluators.nufft import NufftEvaluator
 from freqbias.problem import Problem
 
-__all__ = ["DenseEvaluator", "Evaluator", "NufftEvaluator", "evaluator_for"]
+__all__ = ["AutogradEvaluator", "DenseEvaluator", "Evaluator", "Linearization", "NufftEvaluator", "evaluator_for"]
 
 
-def evaluator_for(problem: Problem) -> Evaluator:
+def evaluator_for(problem: Problem, threads: int = 1, device: torch.device | str = "cpu") -> Evaluator:
     """The evaluator that ``training.evaluator`` names; "auto" takes the one of the lower estimated cost."""
+    settings, points = problem.settings, problem.points
+    dtype = getattr(torch, settings.training.precision)
+    if settings.network.family != "fourier-features":
+        return AutogradEvaluator(points, device, dtype)
+    if _uses_transforms(problem, device):
+        return NufftEvaluator(points, settings.training.nufft_tolerance, threads)
+    return DenseEvaluator(points, device, dtype)
+
+
+def _uses_transforms(problem: Problem, device: torch.device | str) -> bool:
     training = problem.settings.training
-    points = problem.points
-    wanted = training.evaluator
-    if wanted == "auto":
-        given = points, problem.neurons.frequencies
-        wanted = "nufft" if nufft_time(*given, training.nufft_tolerance) < dense_time(*given) else "dense"
-    if wanted == "dense":
-        return DenseEvaluator(points)
-    return NufftEvaluator(points, training.nufft_tolerance, training.threads or torch.get_num_threads())
+    if training.evaluator != "auto":
+        return training.evaluator == "nufft"
+    if training.batch is not None or training.precision != "float64" or torch.device(device).type != "cpu":
+        return False
+    given = problem.points, problem.initial_networks[0].frequencies
+    return nufft_time(*given, training.nufft_tolerance) < dense_time(*given)

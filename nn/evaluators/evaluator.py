@@ -1,15 +1,32 @@
-"""What training needs of a way to evaluate the network at the sample points."""
+"""What training needs of a way to evaluate a network at the sample points."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from freqbias.nn.fourier_features import FourierFeatureNetwork
+from freqbias.nn.networks import Network
+
+
+@dataclass(frozen=True)
+class Linearization:
+    """A network at its present parameters, in first order, with J = df/dtheta for ``Network.trained``.
+
+    It holds until the parameters change, and may be applied any number of times.
+    """
+
+    #: f at the points, (S, n).
+    outputs: torch.Tensor
+    #: J^T: from dL/df (S, n) to dL/dtheta, a tensor for each parameter.
+    pullback: Callable[[torch.Tensor], list[torch.Tensor]]
+    #: J: from a direction in the parameters to the change of f (S, n).
+    pushforward: Callable[[list[torch.Tensor]], torch.Tensor]
 
 
 class Evaluator(ABC):
-    """Evaluates a Fourier-feature network at fixed sample points, differentiably (PyTorch's autograd)."""
+    """Evaluates networks and their gradients at fixed sample points."""
 
     #: As in the problem file, training.evaluator.
     name: str
@@ -19,14 +36,12 @@ class Evaluator(ABC):
         self.points = np.ascontiguousarray(points, dtype=float)
 
     @abstractmethod
-    def outputs(
-        self, frequencies: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, scale: torch.Tensor
-    ) -> torch.Tensor:
-        """f at the points (N,), from ``frequencies`` (m, d) in radians per unit of x and the others (m,).
+    def values(self, network: Network) -> torch.Tensor:
+        """f at the points (S, N), without a gradient."""
 
-        The result can be differentiated with respect to all arguments but ``scale``. Double precision.
+    @abstractmethod
+    def linearize(self, network: Network, rows: torch.Tensor | None = None) -> Linearization:
+        """The network at the points in first order.
+
+        ``rows`` (S, B): numbers of the points at which each seed is evaluated instead, n is then B.
         """
-
-    def __call__(self, network: FourierFeatureNetwork) -> torch.Tensor:
-        """f at the points (N,)."""
-        return self.outputs(network.frequencies, network.cosine, network.sine, network.scale)

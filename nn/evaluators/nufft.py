@@ -1,8 +1,10 @@
 """Evaluation by non-uniform FFTs: cost m + N up to logarithms instead of m N (THEORY section 5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import finufft
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 
 from freqbias.errors import NumericalError
 from freqbias.nn.evaluators.cost import grid_size, upsampling
-from freqbias.nn.evaluators.evaluator import Evaluator
+from freqbias.nn.evaluators.evaluator import Evaluator, Linearization
+from freqbias.nn.networks.fourier_features import FourierFeatureNetwork
 
 #: Points of the largest inner grid of a transform (16 bytes each).
 LARGEST_GRID = 2**27
@@ -21,10 +24,10 @@ _NEURONS_PER_THREAD = 16384
 class NufftEvaluator(Evaluator):
     """f = Re sum_j C_j exp(i w_j.x) with C_j = scale_j (a_j - i b_j), and its adjoint, by finufft's type 3.
 
-    The neurons are dealt out to the threads, each with a plan of its own that one thread executes, and the parts
-    are summed in order: finufft's own threads add in the order in which they happen to finish, so that two runs
-    would differ in the last bits. The backward pass is the adjoint of the same plan, which needs no new
-    ``setpts``; with frozen frequencies neither does the next forward pass.
+    The neurons of every seed are dealt out to the threads, each part with a plan of its own that one thread
+    executes, and the parts are summed in order: finufft's own threads add in the order in which they happen to
+    finish, so that two runs would differ in the last bits. The pullback is the adjoint of the same plan, which needs
+    no new ``setpts``; with frozen frequencies neither do the next values.
     """
 
     name = "nufft"
@@ -38,64 +41,103 @@ class NufftEvaluator(Evaluator):
         self._columns = np.ascontiguousarray(self.points.T)
         self._parts: list[_Part] = []
 
-    def outputs(
-        self, frequencies: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, scale: torch.Tensor
-    ) -> torch.Tensor:
-        """As ``Evaluator.outputs``; raises NumericalError if the frequencies are not finite or too far apart."""
-        return _Transform.apply(frequencies, cosine, sine, scale, self)
+    def values(self, network: FourierFeatureNetwork) -> torch.Tensor:
+        """As ``Evaluator.values``; raises NumericalError if the frequencies are not finite or too far apart."""
+        neurons = _arrays(network)
+        seeds = len(neurons.scale)
+        outputs = np.zeros((seeds, len(self.points)))
+        parts = self._parts_for(neurons.frequencies)
+        for part, values in zip(parts, self._each(lambda part: part.transform(neurons), parts), strict=True):
+            outputs[part.seed] += values
+        return torch.from_numpy(outputs)
 
-    def values(self, frequencies: np.ndarray, cosine: np.ndarray, sine: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        """f at the points (N,)."""
+    def linearize(self, network: FourierFeatureNetwork, rows: torch.Tensor | None = None) -> Linearization:
+        """As ``Evaluator.linearize``, for all points; raises NumericalError as ``values`` does."""
+        if rows is not None:
+            raise NotImplementedError("the plans are made for all points: mini-batches need the dense evaluator")
+        return Linearization(self.values(network), partial(self._gradients, network), partial(self._changes, network))
 
-        def evaluate(part: _Part) -> np.ndarray:
-            own = part.neurons
-            return part.values(frequencies[own], cosine[own], sine[own], scale[own])
+    def _changes(self, network: FourierFeatureNetwork, directions: list[torch.Tensor]) -> torch.Tensor:
+        neurons = _arrays(network)
+        *moved, by_cosine, by_sine = (direction.numpy() for direction in directions)
+        # d/dw_k of (a - i b) exp(i w.x) is (b + i a) x_k exp(i w.x).
+        strengths = [by_cosine - 1j * by_sine]
+        if moved:
+            strengths += [(neurons.sine + 1j * neurons.cosine) * moved[0][:, :, k] for k in range(moved[0].shape[2])]
+        factors = [np.ones(len(self.points)), *self._columns]
+        changes = np.zeros((len(neurons.scale), len(self.points)))
+        parts = self._parts_for(neurons.frequencies)
 
-        return sum(part.real for part in self._each(evaluate, frequencies))
+        def push(part: _Part) -> np.ndarray:
+            return sum(f * part.transform(neurons, row) for f, row in zip(factors, strengths, strict=False))
 
-    def adjoint(self, frequencies: np.ndarray, strengths: np.ndarray, moments: bool) -> np.ndarray:
-        """sum_n r_n exp(-i w_j.x_n) of real ``strengths`` r (N,): (1, m) complex.
+        for part, values in zip(parts, self._each(push, parts), strict=True):
+            changes[part.seed] += values
+        return torch.from_numpy(changes)
 
-        With ``moments`` also those of r_n x_n, one for each axis: (d + 1, m). If there is one thread, the result is
-        a view of a buffer that the next call overwrites.
-        """
-        rows = np.empty((1 + moments * len(self._columns), len(strengths)), dtype=complex)
-        rows[0] = strengths
-        if moments:
-            np.multiply(strengths, self._columns, out=rows[1:])
-        sums = self._each(lambda part: part.adjoint(frequencies[part.neurons], rows), frequencies)
-        return sums[0] if len(sums) == 1 else np.concatenate(sums, axis=1)
+    def _gradients(self, network: FourierFeatureNetwork, upstream: torch.Tensor) -> list[torch.Tensor]:
+        neurons, moved = _arrays(network), network.frequencies.requires_grad
+        strengths = upstream.numpy()
+        rows = np.empty((len(strengths), 1 + moved * len(self._columns), strengths.shape[1]), dtype=complex)
+        rows[:, 0] = strengths
+        if moved:
+            np.multiply(strengths[:, None], self._columns, out=rows[:, 1:])
+        by_cosine, by_sine = np.empty_like(neurons.cosine), np.empty_like(neurons.sine)
+        by_frequency = np.empty_like(neurons.frequencies) if moved else None
 
-    def _each(self, work: Callable[["_Part"], np.ndarray], frequencies: np.ndarray) -> list[np.ndarray]:
+        def pull(part: _Part) -> None:
+            part.gradients(neurons, rows[part.seed], by_frequency, by_cosine, by_sine)
+
+        self._each(pull, self._parts_for(neurons.frequencies))
+        return [torch.from_numpy(array) for array in (by_frequency, by_cosine, by_sine) if array is not None]
+
+    def _each(self, work: Callable[["_Part"], Any], parts: list["_Part"]) -> list[Any]:
         """The results of ``work`` on every part, in order."""
-        if not self._parts or self._parts[-1].neurons.stop != len(frequencies):
-            self._parts = self._divide(frequencies)
-        if len(self._parts) == 1:
-            return [work(self._parts[0])]
-        return list(self._pool.map(work, self._parts))
+        if self._pool is None or len(parts) == 1:
+            return [work(part) for part in parts]
+        return list(self._pool.map(work, parts))
 
-    def _divide(self, frequencies: np.ndarray) -> list["_Part"]:
-        width = len(frequencies)
-        count = max(1, min(self._threads, width // _NEURONS_PER_THREAD))
-        ratio = upsampling(self.points, frequencies, self._tolerance)
-        ends = [width * k // count for k in range(count + 1)]
-        parts = [slice(*pair) for pair in pairwise(ends)]
-        return [_Part(self._columns, neurons, self._tolerance, ratio) for neurons in parts]
+    def _parts_for(self, frequencies: np.ndarray) -> list["_Part"]:
+        """The parts, made anew if the shape (S, m, d) of the frequencies is another one."""
+        seeds, width, _ = frequencies.shape
+        if not self._parts or (self._parts[-1].seed, self._parts[-1].neurons.stop) != (seeds - 1, width):
+            count = max(1, min(self._threads // seeds, width // _NEURONS_PER_THREAD))
+            ratio = upsampling(self.points, frequencies[0], self._tolerance)
+            ends = [width * k // count for k in range(count + 1)]
+            self._parts = [
+                _Part(self._columns, seed, slice(*pair), self._tolerance, ratio)
+                for seed in range(seeds)
+                for pair in pairwise(ends)
+            ]
+        return self._parts
+
+
+class _Neurons(NamedTuple):
+    """Views of the parameters of a network: (S, m, d) and (S, m)."""
+
+    frequencies: np.ndarray
+    cosine: np.ndarray
+    sine: np.ndarray
+    scale: np.ndarray
+
+
+def _arrays(network: FourierFeatureNetwork) -> _Neurons:
+    return _Neurons(*(t.detach().numpy() for t in (network.frequencies, network.cosine, network.sine, network.scale)))
 
 
 class _Part:
-    """A range of the neurons with its plan and its buffers."""
+    """A range of the neurons of one seed with its plan and its buffers."""
 
-    def __init__(self, columns: np.ndarray, neurons: slice, tolerance: float, ratio: float):
+    def __init__(self, columns: np.ndarray, seed: int, neurons: slice, tolerance: float, ratio: float):
         dimension, points = columns.shape
         width = neurons.stop - neurons.start
-        self.neurons = neurons
+        self.seed, self.neurons = seed, neurons
         self._extents = np.ptp(columns, axis=1)
         self._tolerance = tolerance
         self._frequencies = np.full((dimension, width), np.nan)
         self._strengths = np.empty(width, dtype=complex)
         self._values = np.empty(points, dtype=complex)
-        self._adjoints = np.empty((dimension + 1, width), dtype=complex)
+        self._sums = np.empty(width, dtype=complex)
         # setpts evaluates the kernel's transform at every target but only sorts the sources: the larger set
         # is the source, and what is then the wrong way round is the adjoint.
         from_neurons = width >= points
@@ -108,18 +150,42 @@ class _Part:
         sources, targets = (self._frequencies, columns) if from_neurons else (columns, self._frequencies)
         self._coordinates = dict(zip("xyz", sources, strict=False)) | dict(zip("stu", targets, strict=False))
 
-    def values(self, frequencies: np.ndarray, cosine: np.ndarray, sine: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        self._set(frequencies)
-        np.multiply(scale, cosine, out=self._strengths.real)
-        np.multiply(scale, sine, out=self._strengths.imag)
-        np.negative(self._strengths.imag, out=self._strengths.imag)
-        return self._to_points(self._strengths, self._values)
+    def transform(self, neurons: _Neurons, strengths: np.ndarray | None = None) -> np.ndarray:
+        """The part's share of Re sum_j scale_j z_j exp(i w_j.x) (N,), a buffer that the next call overwrites.
 
-    def adjoint(self, frequencies: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+        ``strengths`` z (S, m) of all seeds; by default those of f, a - i b.
+        """
+        frequencies, cosine, sine, scale = self._own(neurons)
         self._set(frequencies)
-        for row, result in zip(strengths, self._adjoints, strict=False):
-            self._to_neurons(row, result)
-        return self._adjoints[: len(strengths)]
+        if strengths is None:
+            np.multiply(scale, cosine, out=self._strengths.real)
+            np.multiply(scale, sine, out=self._strengths.imag)
+            np.negative(self._strengths.imag, out=self._strengths.imag)
+        else:
+            np.multiply(scale, strengths[self.seed, self.neurons], out=self._strengths)
+        return self._to_points(self._strengths, self._values).real
+
+    def gradients(
+        self,
+        neurons: _Neurons,
+        rows: np.ndarray,
+        by_frequency: np.ndarray | None,
+        by_cosine: np.ndarray,
+        by_sine: np.ndarray,
+    ) -> None:
+        """Write the part's gradients (THEORY section 5) for ``rows``: dL/df (N,) and its products with each x_k."""
+        frequencies, cosine, sine, scale = self._own(neurons)
+        self._set(frequencies)
+        sums = self._to_neurons(rows[0], self._sums)
+        np.multiply(scale, sums.real, out=by_cosine[self.seed, self.neurons])
+        # The plan sums with exp(-i w.x).
+        np.multiply(-scale, sums.imag, out=by_sine[self.seed, self.neurons])
+        for axis, row in enumerate(rows[1:]):
+            sums = self._to_neurons(row, self._sums)
+            by_frequency[self.seed, self.neurons, axis] = scale * (sine * sums.real + cosine * sums.imag)
+
+    def _own(self, neurons: _Neurons) -> Iterator[np.ndarray]:
+        return (array[self.seed, self.neurons] for array in neurons)
 
     def _set(self, frequencies: np.ndarray) -> None:
         """Point the plan at ``frequencies`` unless it is there already (a backward pass, frozen frequencies)."""
@@ -134,24 +200,3 @@ class _Part:
             )
         self._frequencies[:] = frequencies.T
         self._plan.setpts(**self._coordinates)
-
-
-class _Transform(torch.autograd.Function):
-    """The network's values at the points, with the gradients of THEORY section 5 for any upstream gradient."""
-
-    @staticmethod
-    def forward(ctx, frequencies, cosine, sine, scale, evaluator: NufftEvaluator) -> torch.Tensor:
-        ctx.save_for_backward(frequencies, cosine, sine, scale)
-        ctx.evaluator = evaluator
-        return torch.from_numpy(evaluator.values(frequencies.numpy(), cosine.numpy(), sine.numpy(), scale.numpy()))
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream):
-        frequencies, cosine, sine, scale = (tensor.numpy() for tensor in ctx.saved_tensors)
-        moved = ctx.needs_input_grad[0]
-        sums = ctx.evaluator.adjoint(frequencies, upstream.numpy(), moved)
-        by_cosine, by_sine = scale * sums[0].real, -scale * sums[0].imag
-        by_frequency = (scale * (sine * sums[1:].real + cosine * sums[1:].imag)).T if moved else None
-        gradients = [by_frequency, by_cosine, by_sine]
-        return *(None if g is None else torch.from_numpy(np.ascontiguousarray(g)) for g in gradients), None, None
