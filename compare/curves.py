@@ -37,7 +37,7 @@ def draw_decay(figure: Figure, comparison: Comparison) -> None:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
         band = comparison.relative_error_band[key]
         _draw_over_time(below, times, error, band, color=INK, marker="o", markersize=3)
-        _limit_magnitudes(below, [error, band], decades=4)
+        _limit_magnitudes(below, _drawn(times, error, band), decades=4)
         below.set_ylabel("relative\ndifference")
         below.set_xlabel(TIME_LABEL)
     else:
@@ -82,7 +82,7 @@ def draw_relative_errors(figure: Figure, comparison: Comparison) -> None:
         if error is not None:
             look = {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 3.5}
             _draw_over_time(axes, comparison.times, error, band, label=pair.name, **look)
-            shown += [error, band]
+            shown += _drawn(comparison.times, error, band)
     _time_axis(axes, comparison.times)
     _limit_magnitudes(axes, shown)
     axes.set_xlabel(TIME_LABEL)
@@ -107,7 +107,7 @@ def draw_learning_times(figure: Figure, comparison: Comparison) -> None:
         if (band := profiles.learning_time_band[level]) is not None:
             # A run that never learns a frequency reaches beyond the upper end of the figure.
             high = np.where(np.isnan(band[1]) & np.isfinite(band[0]), 2 * comparison.times[-1], band[1])
-            _draw_band(axes, xi, np.stack([band[0], high]), LEVEL_COLOURS[level])
+            _draw_band(axes, xi, np.where(np.isfinite(times), [band[0], high], np.nan), LEVEL_COLOURS[level])
     if problem.dimension == 1 and problem.family is not None and problem.settings.training.optimizer == "gradient-flow":
         frozen = frozen_learning_times(problem, xi[:, None], problem.settings.report.threshold)
         label = "damping alone: ln(1/threshold) / (ρ₀ c(ξ))"
@@ -199,6 +199,11 @@ def _draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.
     axes.plot(times[later], np.where(values[later] > 0, values[later], np.nan), **look)
     if band is not None:
         _draw_band(axes, times[later], band[:, later], look["color"])
+
+
+def _drawn(times: np.ndarray, *curves: np.ndarray | None) -> list[np.ndarray]:
+    """What ``_draw_over_time`` shows of curves (..., T): at time 0 errors may be rounding."""
+    return [curve[..., times > 0] for curve in curves if curve is not None]
 
 
 def _draw_band(axes: Axes, x: np.ndarray, band: np.ndarray, colour: str) -> None:

@@ -20,6 +20,9 @@ def summary_table(comparison: Comparison) -> "Table":
     from rich.text import Text
 
     notes = [f"no {comparison.names[level]}: {reason}" for level, reason in absences(comparison).items()]
+    for level, one in comparison.compared.items():
+        if comparison.spectra[level].seeds and not one.seeds:
+            notes.append(f"{comparison.names[level]}: the mean over {len(comparison.spectra[level].seeds)} seeds")
     if comparison.seed_count > 1:
         notes.append(f"mean, in parentheses {band_in_words(comparison.seed_count)}")
     table = Table(

@@ -14,8 +14,6 @@ from freqbias.progress import Progress, silent
 from freqbias.spectra import ErrorSpectra
 from freqbias.transforms import error_spectrum
 
-#: Most samples: time grows with their square times the number of parameters.
-MOST_SAMPLES = 4000
 #: Bytes that derivatives by the parameters may take.
 _MEMORY = 2**30
 #: Arrays of the size of a block's derivatives that exist at once: two blocks, and what computing one of them takes.
@@ -28,17 +26,10 @@ def empirical_kernel_flow(problem: Problem, progress: Progress = silent) -> Erro
     This is training linearised at the start of the network: what it leaves out is the change of the kernel.
     ``problem.optimizer`` responds in closed form, as in the kernel flow of infinite width. In double precision.
 
-    Raises InputError if there are more than MOST_SAMPLES samples or if the training is not linear, and
-    DivergenceError if the largest decay rate is not stable at the learning rate.
+    Raises DivergenceError if the largest decay rate is not stable at the learning rate.
     """
     started = time.perf_counter()
-    training, count = problem.settings.training, len(problem.points)
-    if problem.nonlinear is not None:
-        raise problem.fail(problem.nonlinear)
-    if count > MOST_SAMPLES:
-        raise problem.fail(
-            f"data.points: the empirical kernel allows at most {MOST_SAMPLES} samples, there are {count}"
-        )
+    training = problem.settings.training
     seeds = training.all_seeds
     # A spectrum file of one run records its initial error, without the data that it was computed from.
     starts = problem.initial_errors if len(seeds) > 1 else problem.initial_error[None]

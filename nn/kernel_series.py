@@ -81,7 +81,7 @@ def kernel_series(kernel: StationaryKernel, reach: np.ndarray, tolerance: float,
         raise NumericalError("the kernel is not finite at the differences of the samples: check network.law")
     for axis, window in enumerate(windows):
         values *= window.reshape([-1 if other == axis else 1 for other in range(dimension)])
-    coefficients = np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(values))).real / values.size
+    coefficients = np.ascontiguousarray(np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(values))).real) / values.size
     return KernelSeries(coefficients, np.array([axis.half_period for axis in axes]))
 
 

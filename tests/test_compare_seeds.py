@@ -142,6 +142,7 @@ def test_runs_that_start_apart_are_compared_by_their_mean():
     assert result.decay.band["network"] is None
     assert result.seed_count == 1
     assert "for the mean over 4 seeds" in verdict(result).sentence
+    assert summary_table(result).caption.plain.endswith("network: the mean over 4 seeds")
     assert "Every seed starts from an error of its own and the PDE from their mean" in reading(result)
     # A kernel flow that starts where each run does is compared run by run.
     kernel = ensemble("kernel", runs / 1.02, problem, (3, 2, 1, 0))

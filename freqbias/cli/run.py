@@ -52,7 +52,10 @@ def _train_and_compare(problem, pde, out: Path, ranks: int) -> None:
     else:
         pde.write(out / "pde.nc")
         levels["pde"] = pde
-    if problem.nonlinear is None:
+    refusal = nn.kernel_flow_refusal(problem)
+    if refusal is not None:
+        typer.echo(f"No kernel flow: {refusal}.")
+    else:
         with progress_bar("kernel flow") as progress:
             levels["kernel"] = nn.kernel_flow(problem, progress)
         levels["kernel"].write(out / "kernel.nc")

@@ -25,18 +25,16 @@ class AutogradEvaluator(Evaluator):
 
     def linearize(self, network: Network, rows: torch.Tensor | None = None) -> Linearization:
         points = self._points if rows is None else self._points[rows]
-        outputs = network(points)
+        with torch.enable_grad():
+            outputs = network(points)
 
         def pullback(upstream: torch.Tensor) -> list[torch.Tensor]:
             return list(torch.autograd.grad(outputs, network.trained, upstream, retain_graph=True))
 
         def pushforward(directions: list[torch.Tensor]) -> torch.Tensor:
-            names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
-
-            def evaluate(*trained: torch.Tensor) -> torch.Tensor:
-                return torch.func.functional_call(network, dict(zip(names, trained, strict=True)), points)
-
-            present = tuple(parameter.detach() for parameter in network.trained)
-            return torch.func.jvp(evaluate, present, tuple(directions))[1].detach()
+            # The pullback is linear in its argument, wherever that is: its own pullback is J.
+            upstream = torch.zeros_like(outputs, requires_grad=True)
+            gradients = torch.autograd.grad(outputs, network.trained, upstream, create_graph=True)
+            return torch.autograd.grad(gradients, upstream, directions)[0]
 
         return Linearization(outputs.detach(), pullback, pushforward)
