@@ -1,72 +1,98 @@
-"""Krylov spaces of self-adjoint operators by the Lanczos method."""
+"""Lanczos bases: Krylov spaces of a symmetric operator."""
 
 from collections.abc import Callable
 
-import torch
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+#: A symmetric matrix as a function: (N,) -> (N,).
+SymmetricOperator = Callable[[np.ndarray], np.ndarray]
+
+#: Vectors after which the largest rate is taken as it is, and the residual, relative to it, before.
+_MOST_VECTORS_FOR_LARGEST = 120
+_LARGEST_RESIDUAL = 1e-4
 
 
-class LanczosSpace:
-    """span{v, B v, B^2 v, …} for S independent vectors v at once, with orthonormal bases.
+class LanczosBasis:
+    """Orthonormal q_0, …, q_m with B Q = Q T + beta_m q_m e_m^T, T tridiagonal (m, m), q_0 = start / |start|.
 
-    ``vectors`` (k, S, N); B restricted to them is tridiagonal with ``diagonal`` (k, S) and ``offdiagonal`` (k, S),
-    of which the last entry couples to a vector that is not there yet. Orthogonalized twice against all of them.
-    (Golub and Van Loan, Matrix Computations, section 10.1.)
+    Every new vector is orthogonalized against all former ones, again where the first time left less than 0.7 of it
+    (Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30, 1976; Parlett, The Symmetric Eigenvalue Problem, chapter 13).
     """
 
-    def __init__(
-        self, operator: Callable[[torch.Tensor], torch.Tensor], start: torch.Tensor, weights: torch.Tensor, most: int
-    ):
-        """``operator`` maps (S, N) to (S, N), self-adjoint and positive semi-definite in the inner product
-        sum_i ``weights``_i u_i v_i; ``most``: of vectors."""
+    def __init__(self, operator: SymmetricOperator, start: np.ndarray, most_vectors: int):
+        """``start`` (N,), not 0. At most ``most_vectors`` are held; memory is taken as the basis grows."""
         self._operator = operator
-        self._weights = weights
-        #: Norms of the start (S,).
-        self.length = (start.square() @ weights).sqrt()
-        seeds, samples = start.shape
-        self._vectors = start.new_empty((most + 1, seeds, samples))
-        self._vectors[0] = start / self.length.clamp_min(torch.finfo(start.dtype).tiny)[:, None]
-        self._diagonal = start.new_zeros((most, seeds))
-        self._offdiagonal = start.new_zeros((most, seeds))
-        self.size = 0
+        self.start_norm = float(np.linalg.norm(start))
+        self._vectors = np.empty((most_vectors + 1, len(start)))
+        self._vectors[0] = start / self.start_norm
+        self._diagonal: list[float] = []
+        self._beside: list[float] = []
+
+    @property
+    def dimension(self) -> int:
+        """m, the size of T."""
+        return len(self._diagonal)
 
     @property
     def full(self) -> bool:
-        return self.size == len(self._diagonal)
-
-    def extend(self) -> None:
-        """Add one vector."""
-        k = self.size
-        basis = self._vectors[: k + 1].transpose(0, 1)
-        image = self._operator(self._vectors[k])
-        scale = (image.square() @ self._weights).sqrt()
-        for again in (False, True):
-            parts = (basis @ (image * self._weights)[:, :, None]).squeeze(2)
-            if not again:
-                self._diagonal[k] = parts[:, k]
-            image = image - (parts[:, None] @ basis).squeeze(1)
-        rest = (image.square() @ self._weights).sqrt()
-        # Nothing but rounding is left: the space is invariant, and the vectors to come are 0.
-        rest = torch.where(rest > 64 * torch.finfo(rest.dtype).eps * scale, rest, 0.0)
-        self._offdiagonal[k] = rest
-        self._vectors[k + 1] = torch.where(rest > 0, 1 / rest, 0.0)[:, None] * image
-        self.size += 1
-
-    def ritz(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Eigenvalues (S, k) and eigenvectors (S, k, k) of the restriction of B."""
-        k = self.size
-        matrix = torch.diag_embed(self._diagonal[:k].T.double())
-        if k > 1:
-            beside = self._offdiagonal[: k - 1].T.double()
-            matrix += torch.diag_embed(beside, 1) + torch.diag_embed(beside, -1)
-        values, vectors = torch.linalg.eigh(matrix.cpu())
-        return values.clamp_min(0.0), vectors
+        """Whether there is no room for another vector."""
+        return self.dimension == len(self._vectors) - 1
 
     @property
-    def coupling(self) -> torch.Tensor:
-        """Norm (S,) of what B takes the last vector to outside of the space."""
-        return self._offdiagonal[self.size - 1].double().cpu()
+    def invariant(self) -> bool:
+        """Whether B maps the space to itself, up to rounding: then all that follows from it is exact."""
+        return self.dimension > 0 and self._beside[-1] <= 4 * np.finfo(float).eps * self._size
 
-    def combine(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """sum_k coefficients_k v_k (S, N) for ``coefficients`` (S, k)."""
-        basis = self._vectors[: self.size].transpose(0, 1)
-        return (coefficients.to(basis)[:, None] @ basis).squeeze(1)
+    @property
+    def _size(self) -> float:
+        return max(np.abs(self._diagonal).max(), np.max(self._beside))
+
+    def extend(self) -> None:
+        """One more vector: one product with B."""
+        m = self.dimension
+        known, last = self._vectors[: m + 1], self._vectors[m]
+        image = self._operator(last)
+        self._diagonal.append(float(last @ image))
+        image = image - self._diagonal[-1] * last
+        if m:
+            image -= self._beside[-1] * self._vectors[m - 1]
+        before = np.linalg.norm(image)
+        for _ in range(2):
+            image -= (known @ image) @ known
+            after = np.linalg.norm(image)
+            if after > 0.7 * before:
+                break
+            before = after
+        self._beside.append(float(after))
+        if not self.invariant:
+            self._vectors[m + 1] = image / after
+
+    def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Ritz values (m,), not negative, the first and the last row (m,) of the eigenvectors of T, and beta_m."""
+        values, modes = self._decomposition()
+        return values, modes[0], modes[-1], 0.0 if self.invariant else self._beside[-1]
+
+    def combine(self, response: np.ndarray) -> np.ndarray:
+        """f(B) start (T, N) for factors ``response`` (T, m) on the Ritz values."""
+        _, modes = self._decomposition()
+        return self.start_norm * (response * modes[0]) @ modes.T @ self._vectors[: self.dimension]
+
+    def _decomposition(self) -> tuple[np.ndarray, np.ndarray]:
+        values, modes = eigh_tridiagonal(self._diagonal, self._beside[:-1])
+        return np.maximum(values, 0.0), modes  # B is positive semi-definite but for rounding
+
+
+def largest_eigenvalue(operator: SymmetricOperator, size: int) -> float:
+    """The largest eigenvalue of a symmetric ``operator`` on vectors of length ``size``; the estimate is from below.
+
+    Started from a fixed random vector: another start may have no part in its mode.
+    """
+    start = np.random.default_rng(0).standard_normal(size)
+    basis = LanczosBasis(operator, start, min(size, _MOST_VECTORS_FOR_LARGEST))
+    while not basis.full:
+        basis.extend()
+        values, _, last, beside = basis.ritz()
+        if beside * abs(last[-1]) <= _LARGEST_RESIDUAL * values[-1]:
+            break
+    return float(values[-1])

@@ -9,10 +9,13 @@ import torch
 
 import freqbias.nn
 from freqbias.errors import DivergenceError, NumericalError
-from freqbias.nn.infinite_width import kernel_flow
-from freqbias.nn.stability import largest_rate
+from freqbias.nn import kernel_flow
+from freqbias.nn.mini_batches import MiniBatches
+from freqbias.nn.networks import network_for
 from freqbias.nn.optimizers import STEPPERS
-from freqbias.nn.training import train
+from freqbias.nn.schedules import schedule_factor
+from freqbias.nn.stability import largest_rate
+from freqbias.nn.training import Training, train
 from freqbias.problem import Problem
 
 LARGEST_RATE = 0.24558
@@ -82,24 +85,52 @@ def test_quadrature_networks_converge_to_the_kernel_flow(flow):
 
 def test_random_networks_converge_to_the_kernel_flow(flow):
     """Mean over seeds: the slope is -1/2 and the discrepancy hundreds of times that of quadrature."""
-    widths, seeds = [500, 2000, 8000], range(8)
-    errors = [
-        np.mean([difference(train(three_tones({"width": m, "sampling": "random"}, seed=s)), flow) for s in seeds])
-        for m in widths
-    ]
+    widths = [500, 2000, 8000]
+    errors = []
+    for width in widths:
+        network = train(three_tones({"width": width, "sampling": "random"}, seeds=8))
+        own = [flow.mesh.norm(values - flow.values).max() / flow.norms()[0] for values in network.ensemble]
+        errors.append(np.mean(own))
+        # Seeds differ independently: their mean is closer to the limit.
+        assert difference(network, flow) < 0.6 * errors[-1]
     assert slope(widths, errors) == pytest.approx(-0.5, abs=0.12)
     at_4000 = np.exp(np.interp(np.log(4000), np.log(widths), np.log(errors)))
     assert 1e-2 < at_4000 < 3e-2
 
 
 def test_gradient_flow_of_three_tones():
-    """Runge-Kutta at the learning rate of THEORY section 6; the largest difference is reached before t = 130."""
-    problem = three_tones(optimizer="gradient-flow", learning_rate=0.5, times={"first": 1.0, "last": 130.0})
+    """THEORY section 6, in far fewer gradients than the 2400 of Runge-Kutta with steps of 0.5."""
+    problem = three_tones(optimizer="gradient-flow", learning_rate=None, times={"first": 1.0, "last": 300.0})
     network, kernel = train(problem), kernel_flow(problem)
-    assert 3e-5 < difference(network, kernel) < 1e-4
+    assert 6e-5 < difference(network, kernel) < 8e-5
     np.testing.assert_allclose(network.loss, kernel.loss, atol=2e-4 * kernel.loss[0])
     np.testing.assert_array_equal(network.times, problem.times)
-    assert network.info["gradient_evaluations"] == 4 * network.info["steps"]
+    info = network.info
+    assert info["gradient_evaluations"] + info["kernel_products"] < 400
+    assert info["flow_error_estimate"] < problem.settings.training.tolerance
+
+
+@pytest.mark.parametrize("optimizer", ["gradient-flow", "nesterov", "adam"])
+@pytest.mark.parametrize("evaluator", ["dense", "nufft"])
+def test_seeds_are_trained_at_once_as_each_alone(optimizer, evaluator):
+    """The steps of gradient flow are shared, so there the difference is within its tolerance."""
+    network = {"sampling": "random", "mirrored": False}
+    several = {"optimizer": optimizer, "evaluator": evaluator, "learning_rate": 0.02, "times": {"last": 2.0}}
+    together = train(small(network, seeds=[5, 2, 9], **several))
+    assert together.seeds == (5, 2, 9)
+    bound = 1e-5 if optimizer == "gradient-flow" else 1e-7
+    for number, seed in enumerate(together.seeds):
+        alone = train(small(network, seed=seed, **several))
+        scale = np.abs(alone.values).max()
+        np.testing.assert_allclose(together.ensemble[number], alone.values, atol=bound * scale)
+        np.testing.assert_allclose(together.ensemble_loss[number], alone.loss, rtol=10 * bound)
+    np.testing.assert_allclose(together.values, together.ensemble.mean(axis=0), atol=1e-15)
+    assert np.abs(together.ensemble[0] - together.ensemble[1]).max() > 1e-2
+
+
+def test_a_number_of_seeds_counts_from_seed():
+    assert small(seed=7, seeds=3).settings.training.all_seeds == [7, 8, 9]
+    assert small(seed=7).settings.training.all_seeds == [7]
 
 
 def optimizer_problem(optimizer):
@@ -172,7 +203,7 @@ def test_plane_network_against_the_kernel_flow():
 
 def adam_by_hand(problem, steps):
     """Adam (arXiv:1412.6980, algorithm 1) on the plain formula with gradients by hand; the loss at every step."""
-    neurons, rate = problem.neurons, problem.settings.training.learning_rate
+    neurons, rate = problem.initial_networks[0], problem.settings.training.learning_rate
     x, g, s = problem.points[:, 0], problem.target_values, neurons.scale
     theta = np.array([neurons.frequencies[:, 0], neurons.cosine, neurons.sine])
     first, second, losses = np.zeros_like(theta), np.zeros_like(theta), []
@@ -199,6 +230,64 @@ def test_adam_against_adam_by_hand(evaluator):
     problem = small(network, optimizer="adam", learning_rate=0.05, evaluator=evaluator, times={"last": 1.0, "count": 1})
     problem.times = 0.05 * np.arange(9)
     np.testing.assert_allclose(train(problem).loss, adam_by_hand(problem, 8), rtol=1e-6)
+
+
+def test_adamw_decays_weights_apart_from_the_gradient():
+    """One step of AdamW is one of Adam from parameters that have shrunk by eta times the weight decay."""
+    network = {"sampling": "random", "mirrored": False}
+    runs = {}
+    for optimizer, decay in (("adam", 0.0), ("adamw", 0.0), ("adamw", 0.5)):
+        problem = small(network, optimizer=optimizer, weight_decay=decay, times={"first": 0.5, "last": 0.5, "count": 1})
+        training = Training(problem)
+        start = [parameter.detach().clone() for parameter in training.objective.network.trained]
+        training.run()
+        runs[optimizer, decay] = training.objective.network.trained
+    for plain, same, decayed, first in zip(*runs.values(), start, strict=True):
+        torch.testing.assert_close(same, plain, rtol=0, atol=1e-14)
+        torch.testing.assert_close(decayed, plain - 0.5 * 0.5 * first, rtol=1e-12, atol=1e-12)
+
+
+def test_schedule_multiplies_the_learning_rate():
+    """Gradient descent by hand with the factors of a cosine."""
+    problem = small(schedule={"family": "cosine", "warmup": 0.2, "final": 0.1}, evaluator="dense")
+    factors = [schedule_factor(problem.settings.training.schedule, k, 10) for k in range(10)]
+    assert problem.optimizer is None
+    training = Training(problem)
+    network, points = network_for(problem), torch.from_numpy(problem.points)
+    for factor in factors:
+        loss = 0.5 * (network(points) - torch.from_numpy(problem.target_values)).square().mean()
+        gradients = torch.autograd.grad(loss, network.trained)
+        for parameter, gradient in zip(network.trained, gradients, strict=True):
+            parameter.data -= 0.5 * factor * gradient
+    training.run()
+    for mine, by_hand in zip(training.objective.network.trained, network.trained, strict=True):
+        torch.testing.assert_close(mine, by_hand, rtol=1e-12, atol=1e-13)
+
+
+def test_batches_by_hand():
+    """Gradient descent with mini-batches of two seeds, on samples that are weighted."""
+    problem = small({"sampling": "random"}, batch=8, seeds=2)
+    problem.weights = np.linspace(1, 2, 30) / 45
+    batches = MiniBatches(30, 8, problem.settings.training.all_seeds)
+    training = Training(problem)
+    network, points = network_for(problem), torch.from_numpy(problem.points)
+    targets, weights = torch.from_numpy(problem.target_values), torch.from_numpy(problem.weights)
+    for step in range(10):
+        rows = torch.from_numpy(batches.indices(step))
+        residual = network(points[rows]) - targets[rows]
+        loss = 0.5 * (weights[rows] * residual.square()).sum() * 30 / 8
+        for parameter, gradient in zip(network.trained, torch.autograd.grad(loss, network.trained), strict=True):
+            parameter.data -= 0.5 * gradient
+    training.run()
+    assert training.objective.evaluator.name == "dense"
+    for mine, by_hand in zip(training.objective.network.trained, network.trained, strict=True):
+        torch.testing.assert_close(mine, by_hand, rtol=1e-11, atol=1e-12)
+
+
+def test_single_precision_is_close_to_double():
+    network, exact = (train(small(precision=precision, evaluator="dense")) for precision in ("float32", "float64"))
+    distance = difference(network, exact)
+    assert 1e-9 < distance < 1e-5
 
 
 def test_adam_learns():
@@ -231,7 +320,7 @@ def test_zero_momentum_is_gradient_descent():
 
 @pytest.mark.parametrize(
     ("optimizer", "limit"),
-    [("gradient-flow", 2.785), ("gradient-descent", 2), ("momentum", 2 * 1.9), ("nesterov", 2 * 1.9 / 2.8)],
+    [("gradient-descent", 2), ("momentum", 2 * 1.9), ("nesterov", 2 * 1.9 / 2.8)],
 )
 def test_divergence_names_the_largest_stable_learning_rate(optimizer, limit):
     """Below it training is stable, above it the error says what to do, in one sentence."""
