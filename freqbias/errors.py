@@ -12,6 +12,10 @@ class InputError(FreqbiasError):
     """
 
 
+class StorageError(FreqbiasError):
+    """A file could not be written although its place allows it: a full disk, a quota. The text names the file."""
+
+
 class NumericalError(FreqbiasError):
     """A computation failed or its result cannot be trusted. The text says what to try next."""
 
@@ -24,5 +28,21 @@ class DivergenceError(NumericalError):
     """Training or an evolution left the finite numbers or grew where it must not."""
 
 
+class LostProcessError(FreqbiasError):
+    """Another of the processes that work together has ended."""
+
+
 class InputErrorOnEveryRank(InputError):
     """A mistake that every rank of an MPI job knows of: all of them end by themselves."""
+
+
+class Interrupted(FreqbiasError):
+    """Somebody asked training to stop. The text says how to go on; ``status`` is that of the process then."""
+
+    def __init__(self, text: str, status: int = 130):
+        super().__init__(text)
+        self.status = status
+
+    def __reduce__(self):
+        """It travels from one process of a training to the others."""
+        return type(self), (str(self), self.status)

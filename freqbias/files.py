@@ -1,12 +1,18 @@
 """Files appear complete or not at all: written under a temporary name, synced, renamed."""
 
+import errno
+import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from freqbias.errors import InputError
+from freqbias.errors import InputError, StorageError
+
+#: Reasons that lie in the disk, not in the path that was asked for.
+_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
 @contextmanager
@@ -14,13 +20,15 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success sync it to disk and rename it to ``path``.
 
     On an exception the temporary file is removed and ``path`` keeps its former content.
-    Raises InputError when the folder cannot be made or written.
+    Raises InputError when the folder cannot be made or written, and StorageError when writing fails (a full disk).
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
+        if error.errno in _STORAGE:
+            raise storage_error(path, error) from error
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     os.close(handle)
     temporary = Path(name)
@@ -32,17 +40,83 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[io.FileIO]:
+    """Yield an open file, to be written and read; like ``atomic_path`` in everything else.
+
+    Where a write fails the block does not notice, the StorageError comes at its end: HDF5, to which a failed write is
+    reported, ends the process with a segmentation fault.
+    """
+    with atomic_path(path) as temporary, _PatientFile(temporary, "r+") as file:
+        try:
+            yield file
+        except Exception:
+            if file.error is None:
+                raise
+        if file.error is not None:
+            raise file.error
+
+
+class _PatientFile(io.FileIO):
+    """Keeps the first error of writing in ``error``; what is written after it is lost."""
+
+    error: OSError | None = None
+
+    def write(self, content) -> int:
+        content = memoryview(content).cast("B")
+        try:
+            done = 0
+            while self.error is None and done < len(content):
+                done += super().write(content[done:])
+        except OSError as error:
+            self.error = error
+        return len(content)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            if self.error is None:
+                return super().truncate(size)
+        except OSError as error:
+            self.error = error
+        return self.tell() if size is None else size
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write ``text`` to ``path`` atomically, in UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove temporary files of processes that were killed while they wrote ``path``."""
+    path = Path(path)
+    leftover = re.compile(rf"\.{re.escape(path.name)}\.\w+\.part")
+    with suppress(OSError):
+        for file in path.parent.iterdir():
+            if leftover.fullmatch(file.name):
+                file.unlink(missing_ok=True)
+
+
+def storage_error(path: str | os.PathLike, error: OSError) -> StorageError:
+    """What to tell a user whose file could not be written because of ``error``."""
+    # HDF5 puts a whole paragraph where the reason should be.
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return StorageError(
+        f"{path}: cannot be written: {reason}; what was complete before is untouched: make room or write elsewhere"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

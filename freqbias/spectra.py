@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.files import atomic_path
+from freqbias.files import atomic_file
 from freqbias.mesh_record import mesh_variables, recorded_mesh
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
@@ -162,9 +162,9 @@ class ErrorSpectra:
         return xr.Dataset(variables, coordinates, attributes)
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write a spectrum file, atomically. Raises InputError if the place cannot be written."""
-        with atomic_path(path) as temporary:
-            self.to_xarray().to_netcdf(temporary, engine="h5netcdf")
+        """Write a spectrum file, atomically. Raises InputError if the place is none, StorageError if it is full."""
+        with atomic_file(path) as file:
+            self.to_xarray().to_netcdf(file, engine="h5netcdf")
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "ErrorSpectra":

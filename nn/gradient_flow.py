@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from freqbias.errors import DivergenceError, NumericalError
-from freqbias.nn.lanczos import LanczosSpace
+from freqbias.nn.batched_lanczos import LanczosSpace
 from freqbias.nn.objective import Objective
 from freqbias.nn.phi_functions import phi
 from freqbias.nn.steps import Stepper
@@ -21,10 +21,14 @@ from freqbias.training_settings import TrainingSettings
 _MOST_VECTORS = 200
 #: Part of a step's error that Krylov spaces may make.
 _KRYLOV_PART = 0.05
+#: The flow of a narrow network, whose kernel changes, may amplify errors a little.
+_CAUTION = 2.0
 #: A step aims at this part of the error it may make; its size changes at most by these factors.
 _SAFETY, _SMALLEST_CHANGE, _LARGEST_CHANGE = 0.7, 0.1, 10.0
 #: Rejections in a row after which the flow cannot be followed.
 _MOST_REJECTIONS = 25
+#: A step of less than this part of all learning time is none.
+_SHORTEST = 1e-9
 #: Place of the second and the third stage in a step.
 _SECOND, _THIRD = 0.5, 2 / 3
 
@@ -54,6 +58,14 @@ class ExponentialRungeKutta(Stepper):
         self._scale: torch.Tensor | None = None
 
     def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
+        before = self.state()
+        try:
+            return self._step(now, end)
+        except BaseException:
+            self.restore(before)
+            raise
+
+    def _step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
         objective = self.objective
         kernel = TangentKernel(objective)
         if self._scale is None:
@@ -69,6 +81,8 @@ class ExponentialRungeKutta(Stepper):
         for _ in range(_MOST_REJECTIONS):
             try:
                 size, error = self._attempt(kernel, space, start, velocity, size, now)
+            except DivergenceError:
+                raise
             except NumericalError:  # frequencies that no transform can take: far too long a step
                 error = np.inf
             except BaseException:
@@ -87,10 +101,9 @@ class ExponentialRungeKutta(Stepper):
             self._rejections += 1
             self._move_to(start)
             self._size = size = size * min(max(change, _SMALLEST_CHANGE), 0.9)
-        raise DivergenceError(
-            f"gradient flow cannot be followed at learning time {now:.4g}: steps of {size:.3g} are still too long; "
-            "try a larger training.tolerance"
-        )
+            if size < _SHORTEST * self.last:
+                break
+        raise _stuck(now, size)
 
     def facts(self) -> dict[str, float]:
         return {
@@ -108,8 +121,8 @@ class ExponentialRungeKutta(Stepper):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         for key, name in _NUMBERS.items():
             setattr(self, name, state[key].item())
-        if "scale" in state:
-            self._scale = torch.from_numpy(state["scale"]).to(self.objective.network.trained[0].device)
+        scale = state.get("scale")
+        self._scale = None if scale is None else torch.tensor(scale, device=self.objective.network.trained[0].device)
 
     def _allowed(self, now: float, size: float) -> float:
         """The error that a step may make."""
@@ -142,6 +155,8 @@ class ExponentialRungeKutta(Stepper):
                     if order > 1:
                         return size  # shows up in the error estimate, of which it is a part
                     size *= 0.8
+                    if size < _SHORTEST * self.last:
+                        raise _stuck(now, size)
                 else:
                     space.extend()
                     self._products += 1
@@ -173,8 +188,8 @@ class ExponentialRungeKutta(Stepper):
         linear = kernel.to_parameters(self._function(space, 1, size))
         self._move_to([theta - a + b for theta, a, b in zip(start, linear, final, strict=True)])
         embedded = self._on_predictions(second, size) / _SECOND - 1.5 * self._on_predictions(third, size)
-        error = float((objective.norm(embedded / size) / self._scale).max())
-        error += self._krylov_error(space, 1, size)
+        error = objective.processes.agreed(float((objective.norm(embedded / size) / self._scale).max()))
+        error = _CAUTION * (error + self._krylov_error(space, 1, size))
         return size, error if np.isfinite(error) else np.inf
 
     def _function(self, space: LanczosSpace, order: int, size: float) -> torch.Tensor:
@@ -192,7 +207,7 @@ class ExponentialRungeKutta(Stepper):
         rates, vectors = space.ritz()
         last = (vectors[:, -1] * phi(order, -size * rates) * vectors[:, 0]).sum(dim=1).abs()
         bound = size**order * last * space.coupling * space.length.double().cpu()
-        return float((bound / self._scale.double().cpu()).max())
+        return self.objective.processes.agreed(float((bound / self._scale.double().cpu()).max()))
 
     def _phi2(self, kernel: TangentKernel, space: LanczosSpace, vector: list[torch.Tensor], size: float) -> list:
         """h^2 phi_2(-h A) D = h^2 D / 2 - R J^T W h^3 phi_3(-h K W) J D."""
@@ -202,6 +217,13 @@ class ExponentialRungeKutta(Stepper):
     def _on_predictions(self, space: LanczosSpace, size: float) -> torch.Tensor:
         """h^2 phi_2(-h K W) J D."""
         return self._function(space, 2, size)
+
+
+def _stuck(now: float, size: float) -> DivergenceError:
+    return DivergenceError(
+        f"gradient flow cannot be followed at learning time {now:.4g}: steps of {size:.3g} are still too long; "
+        "try a larger training.tolerance"
+    )
 
 
 #: Names in a state of what are plain numbers.

@@ -21,19 +21,19 @@ class KernelProduct(ABC):
     """u -> K u for K(x, y) = C(x - y) + x.y D(x - y) on points (N, d).
 
     K u = C * u + sum_a x_a (D * (x_a u)), where * are the products with the matrices of the stationary kernels C and D.
-    ``series_error``: the largest error of C and D, relative to their values at 0.
+    ``series_error``: the largest error of C and D, relative to their values at 0; ``count``: products so far.
     """
 
     def __init__(self, points: np.ndarray, series_error: float = 0.0):
-        self.points = points
         self.series_error = series_error
         self.count = 0
+        self._factors = np.ones((1 + points.shape[1], len(points)))
+        self._factors[1:] = points.T
 
     def __call__(self, vector: np.ndarray) -> np.ndarray:
         """K times ``vector`` (N,): (N,)."""
         self.count += 1
-        factors = np.concatenate([np.ones((1, len(vector))), self.points.T])
-        return np.einsum("ai,ai->i", factors, self._convolve(factors * vector))
+        return np.einsum("ai,ai->i", self._factors, self._convolve(self._factors * vector))
 
     @abstractmethod
     def _convolve(self, rows: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ class KernelProduct(ABC):
 
 
 class GridProduct(KernelProduct):
-    """On an even tensor grid, the last axis running fastest: block Toeplitz matrices, exact by FFTs of twice its size."""
+    """On an even tensor grid, the last axis running fastest: Toeplitz matrices, exact by FFTs of twice its size."""
 
     def __init__(self, family: Family, points: np.ndarray, shape: tuple[int, ...], threads: int = 0):
         super().__init__(points)
@@ -132,7 +132,8 @@ class _Convolution:
         if self._plans is None:
             shape = self._coefficients.shape
             to_modes, back = (
-                finufft.Plan(kind, shape, n_trans=pairs, isign=sign, **self._options) for kind, sign in ((1, -1), (2, 1))
+                finufft.Plan(kind, shape, n_trans=pairs, isign=sign, **self._options)
+                for kind, sign in ((1, -1), (2, 1))
             )
             for plan in (to_modes, back):
                 plan.setpts(*self._angles)

@@ -14,8 +14,9 @@ from freqbias.laws.product import grid_points
 #: A stationary kernel: values (n,) at differences (n, d) of x.
 StationaryKernel = Callable[[np.ndarray], np.ndarray]
 
-#: Lengths over which the window falls, in units of the largest difference: the one that needs the fewest modes is taken.
-_FALLS = (0.1, 0.2, 0.35, 0.6, 1.0, 1.6)
+#: Lengths over which the window may fall, in units of the largest difference; which one needs the fewest modes is
+#: tried.
+_FALLS = (0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 2.0)
 #: Points on an axis at which coefficients are looked for, at first.
 _AXIS_POINTS = 2**11
 #: Values of the kernel that are computed at once.
@@ -57,32 +58,38 @@ def kernel_series(kernel: StationaryKernel, reach: np.ndarray, tolerance: float,
     """The series of ``kernel`` on |z_a| <= ``reach`` (d,), for errors up to ``tolerance`` times the kernel at 0.
 
     The kernel times a window, 1 up to the reach, whose fall is the integral of a Kaiser-Bessel function (of all
-    functions of bounded length nearly the one with the shortest spectrum), made periodic; coefficients by FFT.
-    The number of modes is found on the axes: for a kernel that is positive definite the series along axis a has the
-    sums of the coefficients over the other axes. It is bounded by ``most_modes``, which a law with heavy tails may
-    need: measure ``KernelSeries.error``.
+    functions of bounded length nearly the one with the shortest spectrum). It is made periodic with a period so short
+    that only falls overlap; coefficients by FFT. The number of modes is found on the axes: for a kernel that is
+    positive definite the series along axis a has the sums of the coefficients over the other axes. It is bounded by
+    ``most_modes``, which a law with heavy tails may need: measure ``KernelSeries.error``.
     """
     dimension = len(reach)
     most = min(_BLOCK, int(4 * most_modes ** (1 / dimension)))
     axes = [_Axis.best(_along(kernel, axis, dimension), reach[axis], tolerance, most) for axis in range(dimension)]
     counts = np.array([axis.modes for axis in axes])
-    bounded = counts > 1
-    while np.prod(counts.astype(float)) > most_modes and np.any(counts[bounded] > 3):
+    while np.prod(counts.astype(float)) > most_modes:
         counts[np.argmax(counts)] = int(0.95 * counts.max()) // 2 * 2 - 1
-    places = [2 * axis.half_period * (np.arange(n) - n // 2) / n for axis, n in zip(axes, counts, strict=True)]
-    windows = [axis.window(z) for axis, z in zip(axes, places, strict=True)]
-    values = np.empty(counts)
-    rows = max(1, _BLOCK // max(1, int(np.prod(counts[1:]))))
+    places, windows, targets = zip(*(axis.samples(n) for axis, n in zip(axes, counts, strict=True)), strict=True)
+    values = np.zeros(counts)
+    rows = max(1, _BLOCK // int(np.prod([len(z) for z in places[1:]])))
     for start in range(0, len(places[0]), rows):
         block = slice(start, start + rows)
-        differences = grid_points([places[0][block], *places[1:]])
-        values[block] = kernel(differences).reshape(-1, *counts[1:])
+        part = kernel(grid_points([places[0][block], *places[1:]])).reshape(-1, *(len(z) for z in places[1:]))
+        part *= windows[0][block].reshape([-1] + [1] * (dimension - 1))
+        for axis in range(1, dimension):
+            part = np.moveaxis(_folded(np.moveaxis(part, axis, 0), windows[axis], targets[axis], counts[axis]), 0, axis)
+        np.add.at(values, targets[0][block], part)
     if not np.isfinite(values).all():
         raise NumericalError("the kernel is not finite at the differences of the samples: check network.law")
-    for axis, window in enumerate(windows):
-        values *= window.reshape([-1 if other == axis else 1 for other in range(dimension)])
-    coefficients = np.ascontiguousarray(np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(values))).real) / values.size
+    coefficients = np.ascontiguousarray(np.fft.fftshift(np.fft.fftn(values)).real) / values.size
     return KernelSeries(coefficients, np.array([axis.half_period for axis in axes]))
+
+
+def _folded(values: np.ndarray, window: np.ndarray, targets: np.ndarray, count: int) -> np.ndarray:
+    """``values`` (n, …) times ``window`` (n,), summed over the places that are one and the same of ``count``."""
+    folded = np.zeros((count, *values.shape[1:]))
+    np.add.at(folded, targets, values * window.reshape([-1] + [1] * (values.ndim - 1)))
+    return folded
 
 
 def _along(kernel: StationaryKernel, axis: int, dimension: int) -> StationaryKernel:
@@ -98,40 +105,49 @@ def _along(kernel: StationaryKernel, axis: int, dimension: int) -> StationaryKer
 
 @dataclass(frozen=True)
 class _Axis:
-    """The window on one axis, and the number of modes (odd) that it needs."""
+    """The window on one axis, 1 up to ``reach`` and 0 after ``fall`` more, and the number of modes (odd) it needs."""
 
     reach: float
-    half_period: float
+    fall: float
     tolerance: float
     modes: int = 1
+
+    @property
+    def half_period(self) -> float:
+        """The window's images overlap it only where both fall."""
+        return self.reach + 0.5 * self.fall
 
     @classmethod
     def best(cls, kernel: StationaryKernel, reach: float, tolerance: float, most: int) -> "_Axis":
         """The window with which a one-dimensional ``kernel`` needs the fewest modes, up to about ``most``."""
         if reach == 0:  # all samples in one place
-            return cls(1.0, 2.0, tolerance)
-        candidates = [cls(reach, reach * (1 + fall), tolerance) for fall in _FALLS]
+            return cls(1.0, 1.0, tolerance)
+        candidates = [cls(reach, fall * reach, tolerance) for fall in _FALLS]
         points = _AXIS_POINTS
         while True:
             needed = [axis._needed(kernel, points) for axis in candidates]
             best = int(np.argmin(needed))
             if needed[best] < points // 2 or points >= most:
                 chosen = candidates[best]
-                return cls(reach, chosen.half_period, tolerance, min(needed[best], points - 1) // 2 * 2 + 1)
+                return cls(reach, chosen.fall, tolerance, min(needed[best], points - 1) // 2 * 2 + 1)
             # A law with heavy tails: what matters is a short period.
             candidates, points = candidates[:1], 4 * points
 
-    def window(self, z: np.ndarray) -> np.ndarray:
-        """1 up to the reach, 0 from the half period on, at ``z`` (n,): (n,)."""
-        part = (np.abs(z) - self.reach) / (self.half_period - self.reach)
-        fall = _fall(self.tolerance)
-        return 1 - fall(np.clip(2 * part - 1, -1, 1)) / fall(1.0)
+    def samples(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places z (n,) a ``count``-th of the period apart, the window there, and which of the ``count`` each is."""
+        number = np.arange(-count + 1, count)
+        z = 2 * self.half_period * number / count
+        inside = np.abs(z) < self.reach + self.fall
+        number, z = number[inside], z[inside]
+        integral = _fall(self.tolerance)
+        part = (np.abs(z) - self.reach) / self.fall
+        return z, 1 - integral(np.clip(2 * part - 1, -1, 1)) / integral(1.0), number % count
 
     def _needed(self, kernel: StationaryKernel, points: int) -> int:
         """Modes after which the sum of the coefficients that are left is below the tolerance."""
-        z = 2 * self.half_period * (np.arange(points) - points // 2) / points
-        values = kernel(z) * self.window(z)
-        coefficients = np.abs(np.fft.rfft(np.fft.ifftshift(values))) / points
+        z, window, targets = self.samples(points)
+        values = _folded(kernel(z), window, targets, points)
+        coefficients = np.abs(np.fft.rfft(values)) / points
         left = 2 * np.cumsum(coefficients[::-1])[::-1]
         few = left <= 0.5 * self.tolerance * np.abs(values).max()
         return 2 * int(np.argmax(few)) + 1 if few.any() else points

@@ -81,8 +81,8 @@ class KrylovFlow:
                 if reached == 0:
                     raise ConvergenceError(
                         f"the kernel flow does not get from learning time {now:.4g} to a later one with "
-                        f"{window.dimension} Lanczos vectors and an error of {self._tolerance:g}: free memory for more, "
-                        "or ask for a larger solver.tolerance or fewer samples"
+                        f"{window.dimension} Lanczos vectors and an error of {self._tolerance:g}: free memory "
+                        "for more, or ask for a larger solver.tolerance or fewer samples"
                     )
                 spent += float(window.bounds_at(np.array([reached]))[0])
                 at = np.array([reached])

@@ -10,7 +10,7 @@ SymmetricOperator = Callable[[np.ndarray], np.ndarray]
 
 #: Vectors after which the largest rate is taken as it is, and the residual, relative to it, before.
 _MOST_VECTORS_FOR_LARGEST = 120
-_LARGEST_RESIDUAL = 1e-4
+_LARGEST_RESIDUAL = 1e-6
 
 
 class LanczosBasis:

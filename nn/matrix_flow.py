@@ -29,7 +29,7 @@ def matrix_flow(kernel: np.ndarray, problem: Problem, initial_error: np.ndarray)
 
 
 def check_stable(problem: Problem, largest_rate: float) -> None:
-    """Raises DivergenceError, naming the largest stable learning rate, if ``largest_rate`` grows under the optimizer."""
+    """Raises DivergenceError, naming the largest stable learning rate, if modes of ``largest_rate`` grow."""
     stable = problem.optimizer.largest_stable_rate()
     if largest_rate > stable * (1 + 1e-9):
         learning_rate = problem.settings.training.learning_rate

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from freqbias.nn.evaluators import Evaluator, Linearization
+from freqbias.nn.interruption import Interruption
 from freqbias.nn.networks import Network
 from freqbias.nn.processes import ALONE, Processes
 
@@ -27,6 +28,8 @@ class Objective:
         self.network = network
         self.evaluator = evaluator
         self.processes = processes
+        #: Looked at before every gradient.
+        self.interruption = Interruption()
         #: Gradients computed so far.
         self.evaluations = 0
         targets = np.broadcast_to(targets, (len(like), targets.shape[-1]))
@@ -39,7 +42,7 @@ class Objective:
 
     def residual(self) -> torch.Tensor:
         """f - g at the points (S, N)."""
-        return self.processes.sum(self.evaluator.values(self.network)) - self._targets
+        return self.processes.sum(lambda: self.evaluator.values(self.network), self._targets) - self._targets
 
     def norm(self, residual: torch.Tensor) -> torch.Tensor:
         """(sum_i w_i r_i^2)^(1/2) of every row of ``residual`` (S, N)."""
@@ -52,8 +55,7 @@ class Objective:
     def linearize(self) -> tuple[torch.Tensor, Linearization]:
         """The residual (S, N), and the share of this process of the network in first order."""
         self.evaluations += 1
-        linearization = self.evaluator.linearize(self.network)
-        return self.processes.sum(linearization.outputs) - self._targets, linearization
+        return self._linearize(self._targets)
 
     def gradient(self, rows: torch.Tensor | None = None) -> torch.Tensor:
         """Set the gradients and return the loss of every seed (S,).
@@ -61,12 +63,22 @@ class Objective:
         ``rows`` (S, B): only these samples count, with weights times N / B: unbiased if they are drawn evenly.
         """
         self.evaluations += 1
-        linearization = self.evaluator.linearize(self.network, rows)
         targets, weights = self._targets, self.weights
         if rows is not None:
             targets, weights = targets.gather(1, rows), weights[rows] * (self.samples / rows.shape[1])
-        residual = self.processes.sum(linearization.outputs) - targets
+        residual, linearization = self._linearize(targets, rows)
         upstream = residual * weights
         for parameter, gradient in zip(self.network.trained, linearization.pullback(upstream), strict=True):
             parameter.grad = gradient
         return 0.5 * (upstream * residual).sum(dim=1)
+
+    def _linearize(self, targets: torch.Tensor, rows: torch.Tensor | None = None) -> tuple[torch.Tensor, Linearization]:
+        """The residual, of the shape of ``targets``, and the share of this process."""
+        shares = []
+
+        def outputs() -> torch.Tensor:
+            self.interruption.check()
+            shares.append(self.evaluator.linearize(self.network, rows))
+            return shares[0].outputs
+
+        return self.processes.sum(outputs, targets) - targets, shares[0]

@@ -31,10 +31,15 @@ class Stepper(ABC):
         self.last = last
         #: Steps taken so far.
         self.steps = 0
+        #: What the schedule multiplied the learning rate of the last step by.
+        self.factor = 1.0
 
     @abstractmethod
     def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
-        """One step from learning time ``now``, at most to ``end``: the time then, and the losses (S,) before it."""
+        """One step from learning time ``now``, at most to ``end``: the time then, and the losses (S,) before it.
+
+        After an exception everything is as before the step.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
@@ -69,9 +74,9 @@ class TorchStepper(Stepper):
 
     def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
         if not self.training.schedule.constant:
-            factor = schedule_factor(self.training.schedule, self.steps, self._all_steps)
+            self.factor = schedule_factor(self.training.schedule, self.steps, self._all_steps)
             for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-                group["lr"] = factor * rate
+                group["lr"] = self.factor * rate
         rows = None
         if self._batches is not None:
             rows = torch.from_numpy(self._batches.indices(self.steps)).to(self.objective.network.trained[0].device)
@@ -81,18 +86,24 @@ class TorchStepper(Stepper):
         return self.steps * self.training.learning_rate, loss
 
     def state(self) -> dict[str, np.ndarray]:
-        entries = {f"{number}.{key}": tensor.cpu().numpy() for number, key, tensor in self._entries()}
+        gather = self.objective.processes.gather
+        entries = {
+            f"{number}.{key}": (gather(tensor) if tensor.ndim else tensor).cpu().numpy()
+            for number, key, tensor in self._entries()
+        }
         return entries | {"steps": np.array(self.steps)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         self.steps = int(state["steps"])
-        parameters = self.objective.network.trained
+        parameters, share = self.objective.network.trained, self.objective.processes.share
         for name, array in state.items():
             number, _, key = name.partition(".")
             if key:
-                tensor, parameter = torch.from_numpy(array), parameters[int(number)]
-                if tensor.shape == parameter.shape:
-                    tensor = tensor.to(parameter.device)
+                parameter = parameters[int(number)]
+                # Counters of steps are on the CPU and the same on all processes.
+                tensor = torch.tensor(array)
+                if tensor.ndim:
+                    tensor = tensor[:, share(tensor.shape[1])].contiguous().to(parameter.device)
                 self._optimizer.state[parameter][key] = tensor
 
     def _entries(self) -> Iterator[tuple[int, str, torch.Tensor]]:

@@ -26,7 +26,12 @@ class TangentKernel:
 
     def to_predictions(self, direction: list[torch.Tensor]) -> torch.Tensor:
         """J delta: how the predictions change with the parameters."""
-        return self._objective.processes.sum(self._linearization.pushforward(direction))
+
+        def changes() -> torch.Tensor:
+            self._objective.interruption.check()
+            return self._linearization.pushforward(direction)
+
+        return self._objective.processes.sum(changes, self.residual)
 
     def __call__(self, vector: torch.Tensor) -> torch.Tensor:
         """K W v."""
@@ -46,6 +51,6 @@ def largest_rate(
     for _ in range(most_iterations):
         image = kernel(vector / objective.norm(vector)[:, None])
         previous, rate, vector = rate, objective.norm(image), image
-        if ((rate - previous).abs() <= settled * rate).all():
+        if objective.processes.agreed(float(((rate - previous).abs() <= settled * rate).all())):
             break
-    return float(rate.max())
+    return objective.processes.agreed(float(rate.max()))

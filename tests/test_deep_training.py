@@ -6,7 +6,7 @@ import torch
 
 from freqbias import nn
 from freqbias.errors import DivergenceError, InputError
-from freqbias.nn.empirical_kernel import empirical_kernel
+from freqbias.nn.empirical_kernel import empirical_kernel, empirical_kernel_flow
 from freqbias.nn.mini_batches import MiniBatches
 from freqbias.nn.networks import network_for
 from freqbias.nn.schedules import schedule_factor
@@ -100,10 +100,20 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+BATCHES = {"batch": 7, "schedule": {"family": "cosine", "warmup": 0.2}}
+
+
 @pytest.mark.parametrize(
-    "extra", [{}, {"batch": 7, "schedule": {"family": "cosine", "warmup": 0.2}}], ids=["", "batch"]
+    ("family", "optimizer", "extra"),
+    [
+        ("deep-fourier-features", "adam", {}),
+        ("deep-fourier-features", "momentum", BATCHES),
+        ("multilayer-perceptron", "momentum", {}),
+        ("multilayer-perceptron", "adamw", BATCHES),
+        ("siren", "adamw", {}),
+        ("siren", "adam", BATCHES),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "batches" if value else "all",
 )
 def test_training_is_what_a_plain_loop_does(family, optimizer, extra):
     make, keys = OPTIMIZERS[optimizer]
@@ -112,7 +122,7 @@ def test_training_is_what_a_plain_loop_does(family, optimizer, extra):
     scale = np.abs(found.values[0]).max()
     for number in (0, 1):
         expected = by_hand(given, make, number)
-        assert np.abs(expected[-1] - expected[0]).max() > 0.05 * scale
+        assert np.abs(expected[-1] - expected[0]).max() > 0.03 * scale
         assert np.abs(found.runs[number] - expected).max() < 1e-9 * scale
 
 
@@ -142,8 +152,8 @@ def test_the_first_step_follows_the_empirical_kernel(family):
 
 
 def test_wide_networks_follow_their_empirical_kernel():
-    """The kernel moves less the wider the network is: the difference falls as 1 / width, at equal decay of the error."""
-    widths, differences = [32, 128, 512], []
+    """The kernel moves less the wider the network is: at equal decay of the error, as 1 / width."""
+    widths, differences = [24, 72, 216], []
     for width in widths:
         network = {"family": "deep-fourier-features", "width": width, "hidden": [width], "activation": "tanh"}
         network |= {"law": LAW, "centred": True}
@@ -156,15 +166,13 @@ def test_wide_networks_follow_their_empirical_kernel():
         difference = np.abs(network.runs - flow.runs).max(axis=(1, 2)) / np.abs(flow.values[0]).max()
         differences.append(difference.mean())
     assert np.polyfit(np.log(widths), np.log(differences), 1)[0] == pytest.approx(-1, abs=0.35)
-    assert differences[-1] < 4e-3
+    assert differences[-1] < 6e-3
 
 
-def test_the_empirical_flow_of_a_wide_two_layer_network_is_the_flow_of_infinite_width(monkeypatch):
+def test_the_empirical_flow_of_a_wide_two_layer_network_is_the_flow_of_infinite_width():
     network = {"width": 4000, "law": LAW}
     given = problem(network, {"first": 1.0, "last": 50.0}, learning_rate=1.0, optimizer="momentum")
     infinite = nn.kernel_flow(given)
-    from freqbias.nn.empirical_kernel import empirical_kernel_flow
-
     found = empirical_kernel_flow(given)
     assert found.info["kernel"] == "empirical"
     assert np.abs(found.values - infinite.values).max() < 1e-5 * np.abs(infinite.values[0]).max()
@@ -188,7 +196,7 @@ def test_training_starts_where_its_flow_starts():
         flow, trained = nn.kernel_flow(given), train(given)
         assert trained.runs[:, 0] == pytest.approx(flow.runs[:, 0], abs=1e-14)
         if centred:
-            assert np.array_equal(flow.runs[0, 0], flow.runs[1, 0])
+            assert flow.runs[0, 0] == pytest.approx(flow.runs[1, 0], abs=1e-14)
 
 
 def test_without_a_linear_response_there_is_no_flow():

@@ -6,7 +6,7 @@ import torch
 
 from freqbias.nn import empirical_kernel as module
 from freqbias.nn.empirical_kernel import empirical_kernel
-from freqbias.nn.infinite_width import kernel_matrix
+from freqbias.nn.kernel_matrix import kernel_matrix
 from freqbias.nn.networks import network_for
 from freqbias.problem import Problem
 

@@ -3,28 +3,13 @@
 import json
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqbias.versions import versions
+
 if TYPE_CHECKING:
     from freqbias.spectra import ErrorSpectra
-
-_PACKAGES = (
-    *("freqbias", "numpy", "scipy", "torch", "finufft", "dolfinx-solver-real", "fenics-dolfinx", "mpi4py", "mpich"),
-    *("xarray", "h5netcdf", "matplotlib"),
-)
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:

@@ -8,7 +8,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freqbias.errors import FreqbiasError, InputError, InputErrorOnEveryRank
+from freqbias import torchrun
+from freqbias.errors import FreqbiasError, InputError, InputErrorOnEveryRank, Interrupted
+
+#: Seconds that a process which torchrun started leaves to the first one to say what has happened to all of them.
+_PATIENCE = 3.0
 
 
 def _communicator():
@@ -26,6 +30,8 @@ def reported_failures() -> Iterator[None]:
         yield
     except SystemExit as error:
         _leave(error.code if isinstance(error.code, int) else int(error.code is not None), None, error)
+    except Interrupted as error:
+        _leave(error.status, str(error), error)
     except KeyboardInterrupt as error:
         _leave(130, "interrupted", error)
     except BrokenPipeError as error:
@@ -43,6 +49,11 @@ def reported_failures() -> Iterator[None]:
 
 def _leave(status: int, message: str | None, error: BaseException) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # mpirun may send it again: once is enough
+    if torchrun.rank() > 0 and isinstance(error, FreqbiasError | KeyboardInterrupt):
+        # Mostly all processes fail alike: the first one speaks, and torchrun then ends this one.
+        time.sleep(_PATIENCE)
+        if isinstance(error, KeyboardInterrupt):
+            message = None
     comm = _communicator()
     if comm is not None and status != 0 and not isinstance(error, InputErrorOnEveryRank):
         # The other ranks may wait for this one for ever: end them all. Rank 0 speaks first if it fails as well.

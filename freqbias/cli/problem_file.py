@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from freqbias import torchrun
 from freqbias.errors import InputError, InputErrorOnEveryRank
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
         problem = Problem.create(data, directory=path.parent, source=str(path))
     # All mistakes show now, before any work.
     _ = problem.times, problem.initial_error, problem.weights
-    for warning in problem.mesh_warnings:
+    for warning in problem.mesh_warnings if torchrun.rank() == 0 else []:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
 

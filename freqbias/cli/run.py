@@ -1,13 +1,26 @@
 """``freqbias run``: the whole job, from a problem file to a report."""
 
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from freqbias import torchrun
+from freqbias.cli.device import DeviceOption
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
 from freqbias.cli.quantities import MemoryOption, in_bytes
+from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
+from freqbias.cli.train import train_and_write
+from freqbias.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from freqbias.problem import Problem
+    from freqbias.spectra import ErrorSpectra
 
 
 def run(
@@ -15,8 +28,13 @@ def run(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results.")],
     changes: SetOption = None,
     memory: MemoryOption = None,
+    resume: ResumeOption = False,
+    checkpoint_every: CheckpointOption = 60.0,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Predict, train and compare: writes spectra, metrics and a report."""
+    if torchrun.started():
+        raise InputError("run: is no command for torchrun: run solve and train apart, then compare")
     from mpi4py import MPI
 
     from freqbias.files import write_text
@@ -25,41 +43,94 @@ def run(
     bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, comm)
     if comm.rank == 0:
-        write_text(out / "problem.toml", problem.to_toml())
-    spectra = None
-    if problem.unpredicted is None:
-        from freqbias import fem
-        from freqbias.progress import progress_bar
+        if device != "cpu":  # PyTorch takes seconds to import
+            from freqbias.nn.devices import device_for
 
-        with progress_bar("PDE", comm.rank == 0) as progress:
-            spectra = fem.solve(problem, comm, progress, bound)
+            device_for(device)
+        write_text(out / "problem.toml", problem.to_toml())
+    pde = None
+    if problem.unpredicted is None:
+        pde = _solve(problem, comm, bound, out / "pde.nc", resume, checkpoint_every)
     if comm.rank == 0:
-        _train_and_compare(problem, spectra, out, comm.size)
+        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device)
+    else:
+        # Rank 0 keeps its state and then ends the job.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     # The network is trained by one process: the others sleep instead of spinning in a barrier.
     finished = comm.Ibarrier()
     while not finished.Test():
         time.sleep(0.05)
 
 
-def _train_and_compare(problem, pde, out: Path, ranks: int) -> None:
+def _solve(
+    problem: "Problem", comm: "MPI.Comm", memory: float | None, path: Path, resume: bool, checkpoint_every: float
+) -> "ErrorSpectra | None":
+    """The PDE level on rank 0, None elsewhere."""
+    from freqbias import fem
+    from freqbias.fem.checkpoint import remove
+    from freqbias.progress import progress_bar
+
+    pde = _finished(problem, path) if resume and comm.rank == 0 else None
+    if not comm.bcast(pde is not None):
+        with progress_bar("PDE", comm.rank == 0) as progress:
+            pde = fem.solve(problem, comm, progress, memory, checkpoint_of(path), checkpoint_every, resume)
+        if pde is not None:
+            pde.write(path)
+    if pde is not None:
+        remove(checkpoint_of(path))
+    return pde
+
+
+def _train_and_compare(
+    problem: "Problem",
+    pde: "ErrorSpectra | None",
+    out: Path,
+    ranks: int,
+    resume: bool,
+    checkpoint_every: float,
+    device: str,
+) -> None:
     from freqbias import nn
     from freqbias.cli.artefacts import write_comparison
-    from freqbias.progress import progress_bar
+
+    def level(name: str, compute: Callable[[Path], "ErrorSpectra"]) -> "ErrorSpectra":
+        path = out / f"{name}.nc"
+        spectra = (_finished(problem, path) if resume else None) or compute(path)
+        checkpoint_of(path).unlink(missing_ok=True)
+        return spectra
 
     levels = {}
     if pde is None:
         typer.echo(f"No PDE: {problem.unpredicted}.")
     else:
-        pde.write(out / "pde.nc")
         levels["pde"] = pde
     refusal = nn.kernel_flow_refusal(problem)
     if refusal is not None:
         typer.echo(f"No kernel flow: {refusal}.")
     else:
-        with progress_bar("kernel flow") as progress:
-            levels["kernel"] = nn.kernel_flow(problem, progress)
-        levels["kernel"].write(out / "kernel.nc")
-    with progress_bar("training") as progress:
-        levels["network"] = nn.train(problem, progress)
-    levels["network"].write(out / "network.nc")
+        levels["kernel"] = level("kernel", lambda path: _kernel_flow(problem, path))
+    levels["network"] = level("network", lambda path: train_and_write(problem, path, resume, checkpoint_every, device))
     write_comparison(levels, out, ranks)
+
+
+def _kernel_flow(problem: "Problem", path: Path) -> "ErrorSpectra":
+    from freqbias import nn
+    from freqbias.progress import progress_bar
+
+    with progress_bar("kernel flow") as progress:
+        spectra = nn.kernel_flow(problem, progress)
+    spectra.write(path)
+    return spectra
+
+
+def _finished(problem: "Problem", path: Path) -> "ErrorSpectra | None":
+    """What an earlier run has written to ``path``. Raises InputError if it belongs to another problem."""
+    from freqbias.spectra import ErrorSpectra
+
+    if not path.exists():
+        return None
+    spectra = ErrorSpectra.read(path)
+    if spectra.problem.digest != problem.digest:
+        raise InputError(f"{path}: belongs to another problem: choose another folder, or start anew without --resume")
+    return spectra

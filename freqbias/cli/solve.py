@@ -7,6 +7,7 @@ import typer
 
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
 from freqbias.cli.quantities import MemoryOption, in_bytes
+from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
 
 
 def solve(
@@ -14,13 +15,8 @@ def solve(
     out: Annotated[Path, typer.Option(metavar="PDE.nc", help="Spectrum file to write.")],
     changes: SetOption = None,
     memory: MemoryOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint beside the spectrum file.")
-    ] = False,
-    checkpoint_every: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.0, help="Time between checkpoints, written to PDE.nc.checkpoint."),
-    ] = 60.0,
+    resume: ResumeOption = False,
+    checkpoint_every: CheckpointOption = 60.0,
 ) -> None:
     """Solve the PDE over frequency space; under mpirun, in parallel."""
     from mpi4py import MPI
@@ -33,7 +29,7 @@ def solve(
     from freqbias.fem.checkpoint import remove
     from freqbias.progress import progress_bar
 
-    folder = out.with_name(out.name + ".checkpoint")
+    folder = checkpoint_of(out)
     with progress_bar("PDE", comm.rank == 0) as progress:
         spectra = fem.solve(problem, comm, progress, bound, folder, checkpoint_every, resume)
     if spectra is None:  # not rank 0

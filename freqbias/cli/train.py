@@ -1,27 +1,69 @@
 """``freqbias train``: the network level."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from freqbias.cli.device import DeviceOption
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem
+from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
+
+if TYPE_CHECKING:
+    from freqbias.problem import Problem
+    from freqbias.spectra import ErrorSpectra
 
 
 def train(
     problem_file: ProblemArgument,
     out: Annotated[Path, typer.Option(metavar="NETWORK.nc", help="Spectrum file to write.")],
     changes: SetOption = None,
+    resume: ResumeOption = False,
+    checkpoint_every: CheckpointOption = 60.0,
+    device: DeviceOption = "cpu",
 ) -> None:
-    """Train the real network and record its error spectrum."""
+    """Train the real network and record its error spectrum; what happens meanwhile goes to NETWORK.jsonl."""
     problem = read_problem(problem_file, changes)
-
-    from freqbias import nn
-    from freqbias.progress import progress_bar
-
-    with progress_bar("training") as progress:
-        spectra = nn.train(problem, progress)
-    spectra.write(out)
+    spectra = train_and_write(problem, out, resume, checkpoint_every, device)
+    if spectra is None:  # not the first process of torchrun
+        return
     info = spectra.info
     typer.echo(f"network: {info['steps']} steps, {info['wall_time_seconds']:.2f} s, final loss {spectra.loss[-1]:.4e}")
     typer.echo(out)
+
+
+def train_and_write(
+    problem: "Problem", out: Path, resume: bool, checkpoint_every: float, device: str
+) -> "ErrorSpectra | None":
+    """Train and write the spectrum file ``out``; a signal to stop leaves a checkpoint instead.
+
+    Of the processes that torchrun started the first one writes and returns the spectra, the others None.
+    """
+    from freqbias import nn
+    from freqbias.files import remove_leftovers
+    from freqbias.nn.interruption import interruption_by_signals
+    from freqbias.nn.processes import joined_processes
+    from freqbias.progress import progress_bar
+
+    checkpoint = checkpoint_of(out)
+    remove_leftovers(out)
+    with (
+        joined_processes(device) as processes,
+        progress_bar("training", processes.rank == 0) as progress,
+        interruption_by_signals() as interruption,
+    ):
+        spectra = nn.train(
+            problem,
+            progress,
+            device=device,
+            processes=processes,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_every,
+            resume=resume,
+            log=out.with_suffix(".jsonl"),
+            interruption=interruption,
+        )
+    if spectra is not None:
+        spectra.write(out)
+        checkpoint.unlink()
+    return spectra

@@ -1,6 +1,6 @@
 """The neurons of a two-layer network at the start of training (THEORY section 6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,11 @@ class Neurons:
     def magnitude(self) -> float:
         """Sum of the magnitudes of all neurons, which bounds |f|."""
         return float((self.scale * np.hypot(self.cosine, self.sine)).sum())
+
+    def part(self, which: slice) -> "Neurons":
+        """Some of the neurons."""
+        arrays = {name: getattr(self, name)[which] for name in ("frequencies", "cosine", "sine", "scale")}
+        return replace(self, **arrays)
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """f at ``points`` (N, d): (N,)."""

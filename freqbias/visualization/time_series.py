@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.files import atomic_path
+from freqbias.files import atomic_file
 from freqbias.meshes import FrequencyMesh
 from freqbias.progress import Progress, silent
 from freqbias.visualization.decay_rate import decay_rate, rounding
@@ -52,7 +52,7 @@ def write_series(
     import h5py
 
     check_suffix(path)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_file(path) as output, h5py.File(output, "w") as file:
         root = file.create_group("VTKHDF")
         root.attrs["Version"] = (2, 0)
         root.attrs["Type"] = np.bytes_("UnstructuredGrid")

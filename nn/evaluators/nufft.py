@@ -112,6 +112,17 @@ class NufftEvaluator(Evaluator):
         return self._parts
 
 
+def check_grid(point_extents: np.ndarray, frequency_extents: np.ndarray, tolerance: float) -> None:
+    """Raises NumericalError if a transform does not fit into memory; the extents (d,) are those of ``grid_size``."""
+    grid = grid_size(point_extents, frequency_extents, tolerance)
+    if not grid <= LARGEST_GRID:
+        raise NumericalError(
+            f"the non-uniform FFT would need a grid of {grid:.3g} points, more than {LARGEST_GRID:.3g}, for "
+            f"frequencies that are {frequency_extents.max():.4g} radians per unit of x apart: "
+            'try training.evaluator = "dense"'
+        )
+
+
 class _Neurons(NamedTuple):
     """Views of the parameters of a network: (S, m, d) and (S, m)."""
 
@@ -191,12 +202,6 @@ class _Part:
         """Point the plan at ``frequencies`` unless it is there already (a backward pass, frozen frequencies)."""
         if np.array_equal(self._frequencies, frequencies.T):
             return
-        grid = grid_size(self._extents, np.ptp(frequencies, axis=0), self._tolerance)
-        if not grid <= LARGEST_GRID:
-            raise NumericalError(
-                f"the non-uniform FFT would need a grid of {grid:.3g} points, more than {LARGEST_GRID:.3g}, for "
-                f"frequencies up to {np.abs(frequencies).max():.4g} radians per unit of x: "
-                'try training.evaluator = "dense"'
-            )
+        check_grid(self._extents, np.ptp(frequencies, axis=0), self._tolerance)
         self._frequencies[:] = frequencies.T
         self._plan.setpts(**self._coordinates)
