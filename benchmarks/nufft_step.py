@@ -15,9 +15,9 @@ import torch
 
 from freqbias.initialization import Neurons
 from freqbias.nn.evaluators import DenseEvaluator, Evaluator, NufftEvaluator
-from freqbias.nn.fourier_features import FourierFeatureNetwork
-from freqbias.nn.steps import Objective
-from freqbias.nn.training import torch_threads
+from freqbias.nn.networks import FourierFeatureNetwork
+from freqbias.nn.objective import Objective
+from freqbias.nn.threads import torch_threads
 
 TOLERANCE = 1e-10
 #: Dimension, neurons, points, rounds of the transforms, rounds of the plain formula.
@@ -88,7 +88,9 @@ def same_calls_alone(neurons: Neurons, points: np.ndarray, threads: int) -> Call
 
 def gradient(evaluator: Evaluator, neurons: Neurons, targets: np.ndarray) -> Callable[[], None]:
     """One gradient of the loss; the frequencies move in between, as they do in training."""
-    objective = Objective(FourierFeatureNetwork.from_neurons(neurons), evaluator, targets)
+    arrays = (neurons.frequencies, neurons.cosine, neurons.sine, neurons.scale)
+    network = FourierFeatureNetwork(*(torch.tensor(array[None]) for array in arrays))
+    objective = Objective(network, evaluator, targets, np.full(len(targets), 1 / len(targets)))
 
     def run() -> None:
         with torch.no_grad():

@@ -10,7 +10,7 @@ from freqbias.optimizers import LinearOptimizer
 from freqbias.progress import Progress, silent
 
 #: Times per decade at which the defect is looked at, and the first one in units of 1 / largest rate.
-_PER_DECADE = 40
+_PER_DECADE = 20
 _FIRST_TIME = 1e-2
 #: Rounding in the eigenvectors of T.
 _ROUNDING = 4 * np.finfo(float).eps
@@ -31,7 +31,7 @@ class KrylovFlow:
     flow starts anew from the last time that meets a share of the tolerance, with the optimizer's velocity if it has
     one, and the bounds add up.
 
-    After ``run``: ``estimates`` (T,) bound the errors relative to the norm of s(0); ``vectors``: of the largest basis;
+    After ``run``: ``estimates`` (T,) bound the errors, rounding included, relative to the norm of s(0); ``vectors``: of the largest basis;
     ``restarts``.
     """
 
@@ -105,6 +105,8 @@ class _Window:
         }
         self._grid, self._gain = self._times(times, flow._largest_rate), self._largest_gain(flow._largest_rate, times)
         self._bounds = np.full(len(self._grid), np.inf)
+        # Rates are known to about the machine's precision times the largest one, which late times feel.
+        self._rounding = np.finfo(float).eps * flow._largest_rate * flow._optimizer.acceleration()
 
     @property
     def dimension(self) -> int:
@@ -121,7 +123,7 @@ class _Window:
             most = max(basis.dimension for basis in self._bases.values())
             if most < next_look and growing:
                 continue
-            next_look = most + max(3, most // 10)
+            next_look = most + max(3, most // 8)
             self._bounds = self._bound()
             worst = self._bounds[-1]
             if 0 < worst < 1:
@@ -133,8 +135,8 @@ class _Window:
         self.reached = float(self._grid[np.argmin(good) - 1 if not good.all() else -1])
 
     def bounds_at(self, times: np.ndarray) -> np.ndarray:
-        """Bounds of the errors at ``times`` of the grid, relative to the norm of the first start."""
-        return np.interp(times, self._grid, self._bounds)
+        """Bounds of the errors at ``times`` of the grid, with rounding, relative to the norm of the first start."""
+        return np.interp(times, self._grid, self._bounds) + self._rounding * times
 
     def states(self, times: np.ndarray, state: int) -> np.ndarray:
         """State number ``state`` (T, N) at ``times`` (T,)."""

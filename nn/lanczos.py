@@ -28,6 +28,7 @@ class LanczosBasis:
         self._vectors[0] = start / self.start_norm
         self._diagonal: list[float] = []
         self._beside: list[float] = []
+        self._decomposed: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def dimension(self) -> int:
@@ -42,7 +43,7 @@ class LanczosBasis:
     @property
     def invariant(self) -> bool:
         """Whether B maps the space to itself, up to rounding: then all that follows from it is exact."""
-        return self.dimension > 0 and self._beside[-1] <= 4 * np.finfo(float).eps * self._size
+        return self.dimension > 0 and self._beside[-1] <= 30 * np.finfo(float).eps * self._size
 
     @property
     def _size(self) -> float:
@@ -79,8 +80,12 @@ class LanczosBasis:
         return self.start_norm * (response * modes[0]) @ modes.T @ self._vectors[: self.dimension]
 
     def _decomposition(self) -> tuple[np.ndarray, np.ndarray]:
-        values, modes = eigh_tridiagonal(self._diagonal, self._beside[:-1])
-        return np.maximum(values, 0.0), modes  # B is positive semi-definite but for rounding
+        """Ritz values and eigenvectors of T; those of the present dimension are kept."""
+        if self._decomposed is None or len(self._decomposed[0]) != self.dimension:
+            values, modes = eigh_tridiagonal(self._diagonal, self._beside[:-1])
+            # B is positive semi-definite but for rounding.
+            self._decomposed = np.maximum(values, 0.0), modes
+        return self._decomposed
 
 
 def largest_eigenvalue(operator: SymmetricOperator, size: int) -> float:

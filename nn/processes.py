@@ -31,17 +31,16 @@ class Processes:
     def sum(self, share: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
         """The sum over all processes of what ``share`` returns, of the shape of ``like``, on each of them.
 
-        If ``share`` raises a FreqbiasError or is interrupted on one of them, so are all: none waits for another that
-        has given up.
+        If ``share`` raises a FreqbiasError on one of them, all raise it: none waits for another that has given up.
         """
         if not self.connected:
             return share()
-        failure: BaseException | None = None
+        failure = None
         # One exchange for both: the predictions, and how many have failed.
         message = like.new_zeros(like.numel() + 1)
         try:
             message[:-1] = share().flatten()
-        except (FreqbiasError, KeyboardInterrupt) as error:
+        except FreqbiasError as error:
             failure = error
             message[-1] = 1
         with _others_needed():
@@ -99,7 +98,7 @@ class Processes:
                 distributed.recv(part, source)
         return torch.cat(parts, dim=1).to(share.device)
 
-    def _raise_first(self, failure: BaseException | None) -> None:
+    def _raise_first(self, failure: FreqbiasError | None) -> None:
         failures = [None] * self.size
         with _others_needed():
             distributed.all_gather_object(failures, failure)

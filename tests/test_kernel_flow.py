@@ -9,7 +9,9 @@ from scipy.integrate import solve_ivp
 
 from freqbias.errors import DivergenceError, InputError
 from freqbias.nn import infinite_width
-from freqbias.nn.infinite_width import MOST_SAMPLES, kernel_flow, kernel_matrix
+from freqbias.nn import kernel_matrix as kernel_matrix_module
+from freqbias.nn.infinite_width import kernel_flow
+from freqbias.nn.kernel_matrix import kernel_matrix
 from freqbias.problem import Problem
 from freqbias.transforms import error_spectrum
 
@@ -159,7 +161,7 @@ def test_grid_and_scattered_agree(law, shape):
 def test_kernel_is_built_in_blocks(monkeypatch):
     problem = small_problem(data={"points": [23], "sampling": "grid"})
     whole = [kernel_matrix(problem.family, problem.points, shape) for shape in (None, problem.grid_shape)]
-    monkeypatch.setattr(infinite_width, "_PAIRS", 100)
+    monkeypatch.setattr(kernel_matrix_module, "_PAIRS", 100)
     parts = [kernel_matrix(problem.family, problem.points, shape) for shape in (None, problem.grid_shape)]
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-14)
 
@@ -184,14 +186,72 @@ def test_unstable_learning_rate_names_the_largest_stable_one(optimizer, factor):
 
 
 def test_adam_has_no_kernel_flow():
-    with pytest.raises(InputError, match=r"training\.optimizer = 'adam'.*gradient-flow"):
+    with pytest.raises(InputError, match=r'training\.optimizer = "adam" is not linear'):
         kernel_flow(three_tones(optimizer="adam"))
 
 
-def test_too_many_samples():
-    problem = small_problem(data={"points": [MOST_SAMPLES + 1]})
-    with pytest.raises(InputError, match=f"data.points.*at most {MOST_SAMPLES} samples, there are {MOST_SAMPLES + 1}"):
-        kernel_flow(problem)
+@pytest.fixture
+def lanczos(monkeypatch):
+    """Lanczos bases from the first sample on."""
+    monkeypatch.setattr(infinite_width, "MOST_EIGENVECTORS", 0)
+
+
+@pytest.mark.parametrize("gridded", [True, False])
+def test_norms_of_three_tones_without_a_matrix(lanczos, gridded):
+    """THEORY section 6, with FFTs on the grid and with the Fourier series of the kernel."""
+    problem = three_tones()
+    problem.times = np.array([0.0, *THREE_TONES])
+    if not gridded:
+        problem.grid_shape = None
+    spectra = kernel_flow(problem)
+    assert spectra.info["method"] == "lanczos"
+    assert (spectra.info["series_error"] == 0) == gridded
+    assert spectra.info["largest_rate"] == pytest.approx(LARGEST_RATE, abs=0.6e-5)
+    right = problem.mesh.nodes[:, 0] >= -1e-9
+    norms = np.linalg.norm(spectra.values[:, right], axis=1)
+    assert [f"{norm / norms[0]:.5g}" for norm in norms[1:]] == [f"{norm:.5g}" for norm in THREE_TONES.values()]
+
+
+@pytest.mark.parametrize("optimizer", ["gradient-flow", "gradient-descent", "momentum", "nesterov"])
+def test_lanczos_and_eigenvectors_agree(monkeypatch, optimizer):
+    """Scattered samples with weights, a law that is not centred; with restarts too."""
+    law = {"family": "mixture", "weights": [0.5, 0.5], "components": [{"family": "normal", "scale": 4.0}] * 2}
+    law["components"][1] = {"family": "uniform", "scale": 8.0, "location": 1.5}
+    problem = small_problem(
+        network={"law": law}, data={"points": [150], "weights": "quadrature"}, optimizer=optimizer, momentum=0.7
+    )
+    exact = kernel_flow(problem)
+    assert exact.info["method"] == "eigenvectors"
+    monkeypatch.setattr(infinite_width, "MOST_EIGENVECTORS", 0)
+    for most in (2000, 16):
+        monkeypatch.setattr(infinite_width, "_MOST_VECTORS", most)
+        spectra = kernel_flow(problem)
+        assert spectra.info["method"] == "lanczos"
+        assert (spectra.info["restarts"] > 0) == (most == 16)
+        assert spectra.info["vectors"] <= most
+        assert spectra.info["evolution_error_estimate"] <= 1.01 * problem.settings.solver.tolerance
+        np.testing.assert_allclose(spectra.values, exact.values, atol=1e-9 * np.abs(exact.values).max())
+        np.testing.assert_allclose(spectra.loss, exact.loss, atol=2e-9 * exact.loss[0])
+        assert spectra.info["largest_rate"] == pytest.approx(exact.info["largest_rate"], rel=1e-6)
+
+
+def test_lanczos_in_the_plane_and_any_order_of_the_samples(lanczos):
+    law = {"family": "normal", "scale": 3.0}
+    box = {"lower": [-1.0, 0.0], "upper": [2.0, 1.5], "points": [300], "weights": "quadrature"}
+    problem = small_problem(network={"law": law}, data=box)
+    spectra = kernel_flow(problem)
+    order = np.random.default_rng(0).permutation(300)
+    shuffled = small_problem(network={"law": law}, data=box)
+    shuffled.set_samples(problem.points[order], problem.weights[order], problem.initial_error[order])
+    np.testing.assert_allclose(kernel_flow(shuffled).values, spectra.values, atol=2e-9 * np.abs(spectra.values).max())
+
+
+def test_unstable_learning_rate_is_noticed_without_a_matrix(lanczos):
+    """Also if the initial error, odd here, has no part in the fastest mode, which is even or odd."""
+    stable = 2 / LARGEST_RATE
+    kernel_flow(three_tones(optimizer="gradient-descent", learning_rate=0.99 * stable))
+    with pytest.raises(DivergenceError, match=r"largest stable learning rate is 8\.14"):
+        kernel_flow(three_tones(optimizer="gradient-descent", learning_rate=1.01 * stable))
 
 
 def test_does_not_import_torch():

