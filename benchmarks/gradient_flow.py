@@ -80,7 +80,7 @@ def main() -> None:
             )
     print(markdown(("method", "error", "its estimate", "steps", "gradients", "kernel products", "seconds"), rows))
     print(
-        "\nA kernel product, J J^T times a vector, costs about as much as a gradient: 2 d + 2 transforms against d + 2. "
+        "\nA kernel product, J J^T times a vector, takes 2 d + 2 transforms, a gradient d + 2. "
         "Gradient descent follows the flow to first order only: its error falls as the learning rate."
     )
 

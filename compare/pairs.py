@@ -29,11 +29,12 @@ def level_pairs(empirical: bool = False, batches: bool = False) -> tuple[Pair, .
     """
     names = EMPIRICAL_NAMES if empirical else LEVEL_NAMES
     noise = " and mini-batches" if batches else ""
-    training = "change of the kernel during training" if empirical else "finite width"
+    # A step is part of the flow's own response; what it does to a kernel that changes is not.
+    training = "change of the kernel during training" if empirical else "finite width and finite step"
     window = "samples and window, mesh, time evolution"
     isolates = {
         ("network", "pde"): "everything together",
-        ("network", "kernel"): f"{training}{',' if noise else ' and'} finite step{noise}",
+        ("network", "kernel"): f"{training}{noise}",
         ("kernel", "pde"): f"finite width, {window}" if empirical else window,
     }
     return tuple(Pair(*levels, f"{names[levels[0]]} vs {names[levels[1]]}", text) for levels, text in isolates.items())

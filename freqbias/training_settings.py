@@ -11,9 +11,9 @@ def _seeds(value: Any) -> Any:
     """Checked by hand: of a union, pydantic would report every member."""
     if type(value) is int and 1 <= value <= MOST_SEEDS:
         return value
-    if isinstance(value, list) and 1 <= len(value) <= MOST_SEEDS and all(type(s) is int and s >= 0 for s in value):
-        if len(set(value)) == len(value):
-            return value
+    seeds = value if isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value) else []
+    if 1 <= len(seeds) <= MOST_SEEDS and len(set(seeds)) == len(seeds):
+        return seeds
     raise ValueError(f"must be a number from 1 to {MOST_SEEDS}, or a list of different seeds that are at least 0")
 
 

@@ -8,9 +8,9 @@ import torch
 
 #: A gradient that takes less than this many seconds is not worth a second thread.
 _WORTH = 3e-3
-#: More threads must be faster by this factor: they are not free for others.
-_GAIN = 1.1
-_REPETITIONS = 3
+#: More threads must be faster by this factor: they are not free for others, and slow where others run too.
+_GAIN = 1.25
+_REPETITIONS = 5
 
 
 def fastest_thread_count(gradient: Callable[[int], Callable[[], object]], most: int | None = None) -> int:

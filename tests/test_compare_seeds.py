@@ -203,7 +203,7 @@ def test_a_deep_network_is_held_against_its_empirical_kernel():
     text = reading(result)
     assert text.startswith('There is no PDE: network.family = "multilayer-perceptron"')
     assert "the network linearised at its start" in text
-    assert "change of the kernel during training, finite step and mini-batches" in text
+    assert "change of the kernel during training and mini-batches" in text
     levels = metrics(result)["levels"]
     assert levels["network"]["hidden"] == [64, 64]
     assert "width" not in levels["network"]

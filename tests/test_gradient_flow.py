@@ -9,13 +9,12 @@ from scipy.integrate import quad, solve_ivp
 
 from freqbias.errors import DivergenceError
 from freqbias.nn import kernel_flow
-from freqbias.nn.gradient_flow import ExponentialRungeKutta
 from freqbias.nn.batched_lanczos import LanczosSpace
+from freqbias.nn.gradient_flow import ExponentialRungeKutta
 from freqbias.nn.phi_functions import phi
 from freqbias.nn.tangent_kernel import TangentKernel, largest_rate
 from freqbias.nn.training import Training, train
 from freqbias.problem import Problem
-
 
 NEURONS = {"width": 40, "law": {"family": "uniform", "scale": 6.0}}
 

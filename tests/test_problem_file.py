@@ -16,7 +16,24 @@ MISTAKES = {
     "width not divisible": ("network.width", 402, "network: width = 402 must be a multiple of 4"),
     "width negative": ("network.width", -4, "network.width = -4: must be greater than or equal to 1"),
     "width text": ("network.width", "many", "network.width = 'many': must be a valid integer"),
-    "unknown family": ("network.family", "transformer", "network.family = 'transformer': must be 'fourier-features'"),
+    "unknown family": ("network.family", "transformer", "network.family = 'transformer': must be one of 'fo"),
+    "key of another family": ("network.hidden", [8], "network.hidden: unknown key (allowed here: amplitude_std, family"),
+    "misspelt key of a deep family": ("network", {"family": "siren", "hiden": [8]}, "network.hiden: unknown key, did"),
+    "no hidden layer": ("network", {"family": "siren", "hidden": []}, "network.hidden = []"),
+    "deep law": ("network", {
+        "family": "deep-fourier-features", "width": 4, "hidden": [8], "law": {"family": "normal", "scale": [1.0, 2.0]}
+    }, "network.law.scale has 2 values"),
+    "no seed": ("training.seeds", 0, "training.seeds: must be a number from 1 to 1000, or a list of different seeds"),
+    "seed twice": ("training.seeds", [1, 1], "training.seeds: must be a number from 1 to 1000, or a list of different"),
+    "no learning rate": ("training", {"optimizer": "adam", "times": {"last": 20.0}}, "learning_rate is missing"),
+    "batch of gradient flow": ("training.batch", 8, "training: batch belongs to optimizers with steps"),
+    "schedule of gradient flow": ("training.schedule", {"family": "cosine"}, "training: schedule belongs to optimiz"),
+    "batch too large": ("training", {
+        "optimizer": "adam", "learning_rate": 0.5, "batch": 65, "times": {"last": 20.0}
+    }, "training.batch = 65 must not exceed the 64 samples"),
+    "transforms in single precision": ("training", {
+        "learning_rate": 0.5, "evaluator": "nufft", "precision": "float32", "times": {"last": 20.0}
+    }, "training.evaluator = \"nufft\" does not allow training.precision = 'float32'"),
     "unknown law": ("network.law.family", "gauss", "network.law.family = 'gauss': must be one of 'uniform', 'normal'"),
     "law without family": ("network.law", {"scale": 1.0}, "network.law.family: missing"),
     "negative scale": ("network.law.scale", -1.0, "network.law.scale = -1.0: must be greater than 0"),
@@ -76,7 +93,7 @@ def test_mistake_is_named(settings, mistake):
     key, value, expected = MISTAKES[mistake]
     with pytest.raises(InputError) as caught:
         problem = Problem.create(changed(settings, key, value), source="given.toml")
-        _ = problem.times, problem.initial_error, problem.mesh
+        problem.check()
     assert str(caught.value).startswith("given.toml: ")
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -175,7 +192,7 @@ def test_callable_target(settings):
 def test_unmirrored_random_network_starts_from_its_own_error(settings):
     settings["network"] |= {"sampling": "random", "mirrored": False}
     problem = Problem.create(settings)
-    neurons = problem.neurons
+    neurons = problem.initial_networks[0]
     phase = problem.points @ neurons.frequencies.T
     f = (np.cos(phase) * neurons.cosine + np.sin(phase) * neurons.sine) @ neurons.scale
     np.testing.assert_allclose(problem.initial_error, f - problem.target_values, atol=1e-10)

@@ -37,8 +37,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
         for change in changes:
             _apply(data, change)
         problem = Problem.create(data, directory=path.parent, source=str(path))
-    # All mistakes show now, before any work.
-    _ = problem.times, problem.initial_error, problem.weights
+    problem.check()
     for warning in problem.mesh_warnings if torchrun.rank() == 0 else []:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
