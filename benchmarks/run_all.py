@@ -15,6 +15,8 @@ BENCHMARKS = {
     "scaling.py": "Scaling of the PDE",
     "grading.py": "Graded and uniform meshes",
     "nufft_step.py": "One gradient of the network",
+    "processes.py": "Training by two processes",
+    "gpu.py": "Training on a GPU",
 }
 PACKAGES = ("dolfinx-solver-real", "torch", "finufft", "numpy")
 
@@ -25,7 +27,7 @@ def main() -> None:
     parts = [
         "# Performance",
         f"Measured by `make bench` on: {machine()}; {packages}. The machine is shared: compare ratios, taken "
-        "in one run, rather than seconds. No GPU was measured.",
+        "in one run, rather than seconds.",
     ]
     for script, title in BENCHMARKS.items():
         print(f"{title} …", file=sys.stderr, flush=True)

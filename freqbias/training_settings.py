@@ -60,7 +60,7 @@ class TrainingSettings(Settings):
     optimizer: Literal["gradient-flow", "gradient-descent", "momentum", "nesterov", "adam", "adamw"] = "gradient-flow"
     learning_rate: PositiveFloat | None = Field(default=None, description="of all optimizers but gradient-flow")
     tolerance: Annotated[float, Field(ge=1e-10, le=0.1)] = Field(
-        default=1e-5, description="gradient-flow: error of the predictions over all times, relative to the initial one"
+        default=1e-4, description="gradient-flow: error of the predictions over all times, relative to the initial one"
     )
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="adamw: per unit of learning time")

@@ -1,5 +1,7 @@
 """Where the numbers of a training are: on the processors or on a GPU."""
 
+import re
+
 import torch
 
 from freqbias import torchrun
@@ -12,7 +14,7 @@ def device_for(name: str) -> torch.device:
     Of the processes that torchrun starts on a host each takes a GPU of its own. Raises InputError if it is not there.
     """
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name, re.ASCII):
         raise InputError(f'--device {name}: must be "cpu", "cuda" or, for the GPU number 1, "cuda:1"')
     if kind == "cpu":
         return torch.device("cpu")

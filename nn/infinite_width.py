@@ -22,6 +22,8 @@ MOST_EIGENVECTORS = 2000
 #: Part of the free memory that Lanczos vectors may take, and most vectors.
 _MEMORY_SHARE = 0.25
 _MOST_VECTORS = 2000
+#: With fewer the flow would hardly get on.
+_FEWEST_VECTORS = 8
 #: The product is asked for errors of this part of those of the flow; in space, where a decimal costs most, for this.
 _PRODUCT_SHARE = 1e-3
 _PRODUCT_ERROR_IN_SPACE = 1e-10
@@ -33,8 +35,7 @@ def kernel_flow(problem: Problem, progress: Progress = silent) -> ErrorSpectra:
     The decay rates are the eigenvalues of W^(1/2) K W^(1/2), to which the problem's optimizer responds in closed form:
     by eigenvectors up to MOST_EIGENVECTORS samples, for more by Lanczos bases and products without a matrix, until the
     error is below ``solver.tolerance``. ``info`` names the method and what it cost; ``series_error`` is that of the
-    kernel's Fourier series, relative to the kernel at 0, and moves every rate by at most that part of ``trace``, the
-    sum of all rates.
+    kernel's Fourier series, relative to the kernel at 0: rates are wrong by at most that part of the largest K(x, x).
 
     Raises InputError if the problem has no kernel flow, DivergenceError if the largest decay rate is not stable at the
     learning rate, ConvergenceError or NumericalError if the result cannot be trusted.
@@ -74,10 +75,15 @@ def _by_lanczos(problem: Problem, progress: Progress) -> tuple[np.ndarray, np.nd
     def rates(vector: np.ndarray) -> np.ndarray:
         return roots * product(roots * vector)
 
-    largest_rate = largest_eigenvalue(rates, count)
+    most_vectors = int(min(_MEMORY_SHARE * psutil.virtual_memory().available / (8 * count), _MOST_VECTORS))
+    if most_vectors < _FEWEST_VECTORS:
+        raise problem.fail(
+            f"data.points: {_FEWEST_VECTORS} Lanczos vectors for {count} samples do not fit into a quarter of the free "
+            "memory: free some or take fewer samples"
+        )
+    largest_rate = largest_eigenvalue(rates, count, most_vectors)
     check_stable(problem, largest_rate)
-    room = _MEMORY_SHARE * psutil.virtual_memory().available / (8 * count)
-    flow = KrylovFlow(rates, problem.optimizer, largest_rate, tolerance, int(min(room, _MOST_VECTORS)))
+    flow = KrylovFlow(rates, problem.optimizer, largest_rate, tolerance, most_vectors)
     values = np.empty((len(problem.times), len(problem.mesh.nodes)), dtype=complex)
     loss = np.empty(len(problem.times))
     for which, states in flow.run(roots * problem.initial_error, problem.times, progress):

@@ -31,8 +31,8 @@ class KrylovFlow:
     flow starts anew from the last time that meets a share of the tolerance, with the optimizer's velocity if it has
     one, and the bounds add up.
 
-    After ``run``: ``estimates`` (T,) bound the errors, rounding included, relative to the norm of s(0); ``vectors``: of the largest basis;
-    ``restarts``.
+    After ``run``: ``estimates`` (T,) bound the errors, rounding included, relative to the norm of s(0); ``vectors`` is
+    the size of the largest basis, ``restarts`` their number less one.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class KrylovFlow:
         self._operator, self._optimizer = operator, optimizer
         self._largest_rate = max(largest_rate, 1e-300)
         self._tolerance, self._most_vectors = tolerance, most_vectors
+        self._gain = 1.0
         self.vectors, self.restarts = 0, 0
         self.estimates = np.zeros(0)
 
@@ -61,16 +62,17 @@ class KrylovFlow:
         norm = float(np.linalg.norm(start))
         states = np.zeros((self._optimizer.states, len(start)))
         states[0] = start
+        self._gain = _largest_gain(self._optimizer, self._largest_rate, times[-1])
         now, spent, done = 0.0, 0.0, 0
         while done < len(times):
-            if norm == 0 or times[-1] <= now:
+            if not states.any() or times[-1] <= now:
                 yield slice(done, len(times)), np.tile(states[0], (len(times) - done, 1))
                 return
             window = _Window(self, states, norm, times[done:] - now)
             window.grow(self._tolerance - spent, progress)
             self.vectors = max(self.vectors, window.dimension)
             reached = window.reached
-            count = int(np.sum(times[done:] - now <= reached * (1 + 1e-12)))
+            count = int(np.sum(times[done:] - now <= reached + 1e-12 * times[-1]))
             self.estimates[done : done + count] = spent + window.bounds_at(times[done : done + count] - now)
             rows = max(1, _BLOCK // len(start))
             for first in range(done, done + count, rows):
@@ -103,7 +105,7 @@ class _Window:
         self._bases = {
             number: LanczosBasis(flow._operator, states[number], min(room, states.shape[1])) for number in present
         }
-        self._grid, self._gain = self._times(times, flow._largest_rate), self._largest_gain(flow._largest_rate, times)
+        self._grid, self._gain = self._times(times, flow._largest_rate), flow._gain
         self._bounds = np.full(len(self._grid), np.inf)
         # Rates are known to about the machine's precision times the largest one, which late times feel.
         self._rounding = np.finfo(float).eps * flow._largest_rate * flow._optimizer.acceleration()
@@ -172,18 +174,18 @@ class _Window:
         larger = np.maximum(defects[1:], defects[:-1])
         return np.concatenate([[0.0], self._gain * np.cumsum(larger * np.diff(self._grid))]) / self._norm
 
-    def _largest_gain(self, largest_rate: float, times: np.ndarray) -> float:
-        """The most that a defect of one step, divided by the learning rate, ever moves the error by.
 
-        The defect enters a step as the gradient does, through the derivative of the step by the rate.
-        """
-        if not np.isfinite(self._optimizer.largest_stable_rate()):
-            return 1.0
-        step = self._optimizer.learning_rate
-        one = self._optimizer.transition(np.array([0.0, 1.0]), np.array([step]))[:, :, 0]
-        impulse = (one[:, 0, 1] - one[:, 0, 0]) / step
-        rates = np.linspace(0, min(largest_rate, self._optimizer.largest_stable_rate()), 101)
-        later = np.unique(np.rint(np.geomspace(1, max(2, times[-1] / step), 100))) * step
-        later = np.concatenate([[0.0], later])
-        moved = np.einsum("jtn,j->tn", self._optimizer.transition(rates, later)[0], impulse)
-        return float(np.abs(moved).max())
+def _largest_gain(optimizer: LinearOptimizer, largest_rate: float, last: float) -> float:
+    """The most that a defect of one step, divided by the learning rate, ever moves the error by, up to time ``last``.
+
+    The defect enters a step as the gradient does, through the derivative of the step by the rate.
+    """
+    if not np.isfinite(optimizer.largest_stable_rate()):
+        return 1.0
+    step = optimizer.learning_rate
+    one = optimizer.transition(np.array([0.0, 1.0]), np.array([step]))[:, :, 0]
+    impulse = (one[:, 0, 1] - one[:, 0, 0]) / step
+    rates = np.linspace(0, min(largest_rate, optimizer.largest_stable_rate()), 101)
+    later = np.unique(np.rint(np.geomspace(1, max(2, last / step), 100))) * step
+    moved = np.einsum("jtn,j->tn", optimizer.transition(rates, np.concatenate([[0.0], later]))[0], impulse)
+    return float(np.abs(moved).max())

@@ -88,13 +88,13 @@ class LanczosBasis:
         return self._decomposed
 
 
-def largest_eigenvalue(operator: SymmetricOperator, size: int) -> float:
+def largest_eigenvalue(operator: SymmetricOperator, size: int, most_vectors: int = _MOST_VECTORS_FOR_LARGEST) -> float:
     """The largest eigenvalue of a symmetric ``operator`` on vectors of length ``size``; the estimate is from below.
 
-    Started from a fixed random vector: another start may have no part in its mode.
+    At most ``most_vectors`` are held. Started from a fixed random vector: another start may have no part in its mode.
     """
     start = np.random.default_rng(0).standard_normal(size)
-    basis = LanczosBasis(operator, start, min(size, _MOST_VECTORS_FOR_LARGEST))
+    basis = LanczosBasis(operator, start, min(size, most_vectors, _MOST_VECTORS_FOR_LARGEST))
     while not basis.full:
         basis.extend()
         values, _, last, beside = basis.ritz()

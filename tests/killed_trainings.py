@@ -30,8 +30,8 @@ DEEP = {
 SCHEDULE = {"family": "cosine", "warmup": 0.2}
 #: By name: network, table training.
 CASES = {
-    "gradient flow, transforms": (TWO_LAYERS, {"optimizer": "gradient-flow", "evaluator": "nufft"}),
-    "gradient flow, deep, two seeds": (DEEP, {"optimizer": "gradient-flow", "tolerance": 1e-2, "seeds": 2}),
+    "gradient flow, transforms": (TWO_LAYERS, {"optimizer": "gradient-flow", "tolerance": 1e-3, "evaluator": "nufft"}),
+    "gradient flow, deep, two seeds": (DEEP, {"optimizer": "gradient-flow", "tolerance": 5e-2, "seeds": 2}),
     "adam, batches, schedule": (RANDOM, {"optimizer": "adam", "batch": 7, "schedule": SCHEDULE, "seeds": [4, 2]}),
     "nesterov, transforms": (TWO_LAYERS, {"optimizer": "nesterov", "evaluator": "nufft"}),
     "adamw, deep, batches, single precision": (DEEP, {"optimizer": "adamw", "batch": 8, "precision": "float32"}),
@@ -134,7 +134,7 @@ def check(case: str, folder: Path) -> dict:
     assert in_a_copy(run, case, once) == 0
     moments = int((once / "moments").read_text())
     deaths = 0
-    while (status := in_a_copy(run, case, killed, rng.integers(moments // 8, moments // 2))) != 0:
+    while (status := in_a_copy(run, case, killed, rng.integers(moments // 6, moments // 2))) != 0:
         assert status == -signal.SIGKILL
         deaths += 1
         assert deaths < 100

@@ -128,7 +128,7 @@ def test_heavy_tails_at_scattered_samples_are_refused(monkeypatch):
 
 
 def test_error_of_the_series_is_measured_where_it_is_largest():
-    """The kernel of the Cauchy law, exp(-|z|), has a kink at 0; its coefficients beyond n modes sum to about T/(pi^2 n/2)."""
+    """The kernel of the Cauchy law, exp(-|z|), has a kink at 0, which n modes blunt over a length of about 1/n."""
 
     def kernel(z):
         return np.exp(-np.abs(z[:, 0]))

@@ -11,6 +11,7 @@ import pytest
 from killed_trainings import CASES, DEEP, RANDOM, TWO_LAYERS, problem
 
 from freqbias.errors import DivergenceError, InputError
+from freqbias.nn import kernel_flow
 from freqbias.nn import training as training_module
 from freqbias.nn.checkpoint import Checkpoint
 from freqbias.nn.evaluators import NufftEvaluator
@@ -43,7 +44,7 @@ def test_killed_trainings_end_as_if_nothing_had_happened(tmp_path):
     assert [each["case"] for each in found] == list(CASES)
     for each in found:
         assert each["equal"], each
-        assert each["deaths"] >= 3, each
+        assert each["deaths"] >= 2, each
         # The log has every output time once, and no line of a step that was lost.
         assert each["output_times"] == 4, each
         assert each["steps"] == sorted(set(each["steps"])), each
@@ -138,11 +139,19 @@ def test_what_is_not_finite_does_not_replace_a_state(path):
 
 @pytest.mark.parametrize("network", [TWO_LAYERS, DEEP], ids=["two layers", "deep"])
 def test_divergence_leaves_a_finite_state_and_names_the_largest_rate(network, path):
-    times = {"first": 1e200, "last": 1e202, "count": 3}
-    diverging = problem(network, DESCENT | {"learning_rate": 1e200, "times": times})
-    with pytest.raises(DivergenceError, match=r"learning_rate = 1e\+200.*largest stable learning rate is about \d"):
-        train(diverging, checkpoint=path, checkpoint_seconds=0.0)
-    assert not path.exists() or Checkpoint(path, diverging).load().finite
+    stable = 2 / kernel_flow(problem(network, DESCENT | {"learning_rate": 1e-3})).info["largest_rate"]
+    for rate in (4 * stable, 1e200):
+        times = {"first": rate, "last": 200 * rate, "count": 3}
+        diverging = problem(network, DESCENT | {"learning_rate": rate, "times": times})
+        with pytest.raises(DivergenceError) as caught:
+            train(diverging, checkpoint=path, checkpoint_seconds=0.0)
+        text = str(caught.value)
+        assert f"training.learning_rate = {rate:.6g} " in text
+        named = float(text.partition("largest stable learning rate is about ")[2])
+        assert named == pytest.approx(stable, rel=0.01)
+        state = Checkpoint(path, diverging).load()
+        assert state is None or state.finite
+        path.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("place", np.linspace(0, 1, 24))

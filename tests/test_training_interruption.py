@@ -14,6 +14,9 @@ from freqbias.errors import Interrupted
 from freqbias.nn.interruption import Interruption, interruption_by_signals
 from freqbias.nn.training import Training, train
 
+FLOW = (TWO_LAYERS, {"optimizer": "gradient-flow", "evaluator": "nufft"})
+ADAM = CASES["adam, batches, schedule"]
+
 
 @pytest.fixture(autouse=True)
 def handlers():
@@ -27,7 +30,7 @@ def handlers():
 @pytest.fixture
 def problem_file(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text(tomli_w.dumps(problem(*CASES["gradient flow, transforms"]).settings.model_dump(exclude_none=True)))
+    path.write_text(tomli_w.dumps(problem(*FLOW).settings.model_dump(exclude_none=True)))
     return path
 
 
@@ -46,19 +49,18 @@ def signal_at(monkeypatch, *moments, number=signal.SIGINT):
 
 
 @pytest.mark.parametrize(
-    ("case", "moments"),
-    [("gradient flow, transforms", (2, 70, 50, 20, 80)), ("adam, batches, schedule", (2, 5, 1, 6))],
+    ("case", "moments"), [(FLOW, (2, 70, 50, 20, 80)), (ADAM, (2, 5, 1, 6))], ids=["gradient flow", "adam"]
 )
 def test_interrupted_trainings_end_as_if_nothing_had_happened(case, moments, tmp_path, monkeypatch):
     """A step of gradient flow is left in the middle, so that the next one starts where it did."""
-    whole = train(problem(*CASES[case]))
+    whole = train(problem(*case))
     files = {"checkpoint": tmp_path / "c", "log": tmp_path / "log.jsonl", "resume": True}
     for moment in moments:
         with monkeypatch.context() as patch, interruption_by_signals() as interruption:
             signal_at(patch, moment)
             with pytest.raises(Interrupted, match=r"^interrupted after \d+ steps .* kept in .*: go on with --resume$"):
-                train(problem(*CASES[case]), **files, interruption=interruption)
-    resumed = train(problem(*CASES[case]), **files)
+                train(problem(*case), **files, interruption=interruption)
+    resumed = train(problem(*case), **files)
     np.testing.assert_array_equal(resumed.runs, whole.runs)
     np.testing.assert_array_equal(resumed.run_losses, whole.run_losses)
     assert resumed.info["gradient_evaluations"] == whole.info["gradient_evaluations"]
@@ -66,7 +68,7 @@ def test_interrupted_trainings_end_as_if_nothing_had_happened(case, moments, tmp
 
 
 def test_interrupted_step_changes_nothing(monkeypatch):
-    training = Training(problem(*CASES["gradient flow, transforms"]))
+    training = Training(problem(*FLOW))
     training.now = training.stepper.step(0.0, 4.0)[0]
     before = training.state()
     parameters = [array.copy() for array in before.parameters]

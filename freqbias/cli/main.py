@@ -46,7 +46,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; ends the process with 0, 1 (failure), 2 (user's mistake) or 130 (interrupted)."""
+    """Run the command line; ends the process with 0, 1 (failure), 2 (user's mistake), 130 (Ctrl-C), 143 (SIGTERM)."""
     # PETSc's own handlers print banners on a closed pipe or Ctrl-C; UCX must not look for networks on one host.
     os.environ.setdefault("PETSC_OPTIONS", "-no_signal_handler")
     os.environ.setdefault("UCX_TLS", "self,sm,tcp")

@@ -69,7 +69,8 @@ def outputs(
 ) -> torch.Tensor:
     """sum_j cosine_j cos(w_j.x) + sine_j sin(w_j.x) (S, N).
 
-    ``frequencies`` w (S, m, d); ``cosine``, ``sine`` (S, m); ``points`` (N, d), or (S, N, d). With ``turned`` (S, m, d), a direction of the frequencies, and amplitudes ``a``, ``b`` (S, m) the derivative
+    ``frequencies`` w (S, m, d); ``cosine``, ``sine`` (S, m); ``points`` (N, d), or (S, N, d). With ``turned``
+    (S, m, d), a direction of the frequencies, and amplitudes ``a``, ``b`` (S, m) the derivative
     sum_j (turned_j.x) (b_j cos(w_j.x) - a_j sin(w_j.x)) of a_j cos(w_j.x) + b_j sin(w_j.x) is added.
     """
     phase = _products(points, frequencies)

@@ -91,7 +91,7 @@ class GpuNufftEvaluator(Evaluator):
             turned = torch.complex(network.sine, network.cosine)[:, None] * moved[0].transpose(1, 2)
             strengths = torch.cat([strengths, turned], dim=1)
         changes = self._to_points(network, network.scale[:, None] * strengths)
-        return changes[:, 0] + (changes[:, 1:] * self._columns.to(changes)).sum(dim=1)
+        return changes[:, 0] + (changes[:, 1:] * self._columns[: changes.shape[1] - 1].to(changes)).sum(dim=1)
 
     def _to_points(self, network: FourierFeatureNetwork, strengths: torch.Tensor) -> torch.Tensor:
         """Re sum_j z_j exp(i w_j.x) (S, k, N) for k rows of ``strengths`` z (S, k, m)."""
