@@ -49,7 +49,7 @@ def signal_at(monkeypatch, *moments, number=signal.SIGINT):
 
 
 @pytest.mark.parametrize(
-    ("case", "moments"), [(FLOW, (2, 70, 50, 20, 80)), (ADAM, (2, 5, 1, 6))], ids=["gradient flow", "adam"]
+    ("case", "moments"), [(FLOW, (2, 40, 30, 12, 25)), (ADAM, (2, 5, 1, 6))], ids=["gradient flow", "adam"]
 )
 def test_interrupted_trainings_end_as_if_nothing_had_happened(case, moments, tmp_path, monkeypatch):
     """A step of gradient flow is left in the middle, so that the next one starts where it did."""
