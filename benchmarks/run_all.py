@@ -15,6 +15,8 @@ BENCHMARKS = {
     "scaling.py": "Scaling of the PDE",
     "grading.py": "Graded and uniform meshes",
     "nufft_step.py": "One gradient of the network",
+    "training_cost.py": "Cost of training against neurons and samples",
+    "gradient_flow.py": "Gradient flow to late times",
     "processes.py": "Training by two processes",
     "gpu.py": "Training on a GPU",
 }

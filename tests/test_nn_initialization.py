@@ -9,7 +9,7 @@ from scipy.integrate import cumulative_trapezoid
 
 from freqbias.initialization import initialize_neurons
 from freqbias.laws import Laplace, Mixture, Normal, StudentT, Tabulated, Uniform
-from freqbias.settings import NetworkSettings
+from freqbias.network_settings import FourierFeaturesSettings
 
 TABLE_AXES = [[-4.0, -1.0, 0.5, 3.0, 6.0], [-2.0, 1.0, 2.0, 5.0]]
 TABLE = [[0.0, 1.0, 2.0, 0.5], [1.0, 3.0, 0.2, 0.0], [2.0, 0.1, 1.0, 4.0], [0.3, 2.0, 1.5, 1.0], [0.0, 0.0, 1.0, 2.0]]
@@ -171,7 +171,7 @@ def test_table_of_rules_for_the_normal_law_in_2d():
 def test_quadrature_neurons(dimension, width):
     """First and second moments of the amplitudes are exact at every frequency, and f = 0."""
     std, law = 1.7, Normal(scale=3.0, location=0.5).in_dimension(dimension)
-    network = NetworkSettings(width=width, amplitude_std=std, law=law)
+    network = FourierFeaturesSettings(width=width, amplitude_std=std, law=law)
     neurons = initialize_neurons(network, seed=0, reach=np.full(dimension, 2.0))
     assert len(neurons.frequencies) == width
     assert (neurons.scale**2).sum() == pytest.approx(1, abs=1e-12)
@@ -196,15 +196,21 @@ def test_random_neurons():
     law = Normal(scale=3.0).in_dimension(1)
     points = np.linspace(-1, 1, 40)[:, None]
     settings = {"width": 4000, "amplitude_std": 1.5, "sampling": "random", "law": law}
-    mirrored = initialize_neurons(NetworkSettings(**settings), seed=1, reach=np.array([2.0]))
+    mirrored = initialize_neurons(FourierFeaturesSettings(**settings), seed=1, reach=np.array([2.0]))
     assert np.abs(mirrored.evaluate(points)).max() < 1e-9
     np.testing.assert_array_equal(mirrored.frequencies[:2000], mirrored.frequencies[2000:])
     np.testing.assert_array_equal(mirrored.cosine[:2000], -mirrored.cosine[2000:])
     values = []
     for seed in range(40):
-        neurons = initialize_neurons(NetworkSettings(**settings, mirrored=False), seed, np.array([2.0]))
+        neurons = initialize_neurons(FourierFeaturesSettings(**settings, mirrored=False), seed, np.array([2.0]))
         assert neurons.scale == pytest.approx(4000**-0.5)
         values.append(neurons.evaluate(points[:1])[0])
     assert np.std(values) == pytest.approx(1.5, rel=0.35)
-    assert initialize_neurons(NetworkSettings(**settings), 1, np.array([2.0])).frequencies[0] == mirrored.frequencies[0]
-    assert initialize_neurons(NetworkSettings(**settings), 2, np.array([2.0])).frequencies[0] != mirrored.frequencies[0]
+    assert (
+        initialize_neurons(FourierFeaturesSettings(**settings), 1, np.array([2.0])).frequencies[0]
+        == mirrored.frequencies[0]
+    )
+    assert (
+        initialize_neurons(FourierFeaturesSettings(**settings), 2, np.array([2.0])).frequencies[0]
+        != mirrored.frequencies[0]
+    )

@@ -17,7 +17,7 @@ MISTAKES = {
     "width negative": ("network.width", -4, "network.width = -4: must be greater than or equal to 1"),
     "width text": ("network.width", "many", "network.width = 'many': must be a valid integer"),
     "unknown family": ("network.family", "transformer", "network.family = 'transformer': must be one of 'fo"),
-    "key of another family": ("network.hidden", [8], "network.hidden: unknown key (allowed here: amplitude_std, family"),
+    "key of another family": ("network.hidden", [8], "network.hidden: unknown key (allowed here: amplitude_std, "),
     "misspelt key of a deep family": ("network", {"family": "siren", "hiden": [8]}, "network.hiden: unknown key, did"),
     "no hidden layer": ("network", {"family": "siren", "hidden": []}, "network.hidden = []"),
     "deep law": ("network", {
