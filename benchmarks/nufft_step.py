@@ -90,7 +90,7 @@ def same_calls_alone(neurons: Neurons, points: np.ndarray, threads: int) -> Call
 def gradient(evaluator: Evaluator, neurons: Neurons, targets: np.ndarray) -> Callable[[], None]:
     """One gradient of the loss; the frequencies move in between, as they do in training."""
     arrays = (neurons.frequencies, neurons.cosine, neurons.sine, neurons.scale)
-    network = FourierFeatureNetwork(*(torch.tensor(array[None]) for array in arrays))
+    network = FourierFeatureNetwork(*(torch.tensor(np.array([array])) for array in arrays))
     objective = Objective(network, evaluator, targets, np.full(len(targets), 1 / len(targets)))
 
     def run() -> None:
@@ -104,7 +104,7 @@ def gradient(evaluator: Evaluator, neurons: Neurons, targets: np.ndarray) -> Cal
 def dense_autograd(neurons: Neurons, points: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """The gradient as one writes it in PyTorch, by blocks of points whose phases fit into memory."""
     arrays = (neurons.frequencies, neurons.cosine, neurons.sine, neurons.scale)
-    network = FourierFeatureNetwork(*(torch.tensor(array[None]) for array in arrays))
+    network = FourierFeatureNetwork(*(torch.tensor(np.array([array])) for array in arrays))
     size = max(1, 2**22 // len(neurons.scale))
     blocks = list(zip(torch.from_numpy(points).split(size), torch.from_numpy(targets).split(size), strict=True))
 

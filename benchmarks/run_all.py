@@ -17,6 +17,7 @@ BENCHMARKS = {
     "nufft_step.py": "One gradient of the network",
     "training_cost.py": "Cost of training against neurons and samples",
     "gradient_flow.py": "Gradient flow to late times",
+    "kernel_flow.py": "Kernel flow at scale",
     "processes.py": "Training by two processes",
     "gpu.py": "Training on a GPU",
 }

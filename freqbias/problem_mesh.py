@@ -15,6 +15,7 @@ from freqbias.meshes.grading import graded_mesh
 from freqbias.meshes.indicator import interpolation_error
 from freqbias.meshes.local_solution import LocalSolution
 from freqbias.meshes.resolution import REFUSED_ERROR, WARNING_ERROR, needed_cells, resolution_warning
+from freqbias.sample_weights import exact_band
 
 if TYPE_CHECKING:
     from freqbias.problem import Problem
@@ -161,5 +162,22 @@ def _initial_spectrum(problem: "Problem") -> tuple[list[np.ndarray], np.ndarray]
     """Axes of an even grid up to the Nyquist frequency, and the initial error spectrum on it."""
     half = _BAND_GRID[problem.dimension - 1] // 2
     axes = [limit * np.arange(-half, half + 1) / half for limit in problem.nyquist]
-    spectrum = problem.initial_spectrum(grid_points(axes))
+    frequencies = grid_points(axes)
+    spectrum = problem.initial_spectrum(frequencies)
+    if problem.grid_shape is None and problem.settings.data.weights == "quadrature":
+        spectrum = np.where(_is_noise(problem, frequencies, spectrum), 0.0, spectrum)
     return axes, spectrum.reshape([len(axis) for axis in axes])
+
+
+def _is_noise(problem: "Problem", frequencies: np.ndarray, spectrum: np.ndarray) -> np.ndarray:
+    """Where ``spectrum`` (n,) says no more of the error than scattered samples say of anything.
+
+    Up to half of the band of the weights, waves times errors below the other half are integrated exactly. Beyond, terms
+    w_i e_i of random phases add up to squares of the mean sum_i (w_i e_i)^2, of which the largest of N is about ln N
+    times as large.
+    """
+    size = problem.upper - problem.lower
+    limit = 0.5 * np.pi * exact_band(problem.points, problem.weights, problem.lower, problem.upper) / size
+    level = (np.log(len(problem.points)) + 2) * np.sum((problem.weights * problem.initial_error) ** 2)
+    noise = np.any(np.abs(frequencies) > limit, axis=1) & (np.abs(spectrum) ** 2 <= level)
+    return noise & ~noise.all()

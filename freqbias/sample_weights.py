@@ -100,6 +100,20 @@ def quadrature_weights(points: np.ndarray, lower: np.ndarray, upper: np.ndarray)
     )
 
 
+def exact_band(points: np.ndarray, weights: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """For each axis the largest K for which ``weights`` (N,) integrate cos(pi k (x - lower) / (upper - lower)), k <= K.
+
+    To 10 times the error of ``quadrature_weights``; 0 if they do not integrate even the first one.
+    """
+    most = int(len(points) ** (1 / points.shape[1])) + 1
+    bands = []
+    for axis in range(points.shape[1]):
+        places = (points[:, [axis]] - lower[axis]) / (upper[axis] - lower[axis])
+        wrong = np.abs(_Cosines(places, most).moments(weights)[1:]) > 10 * _MOMENT_ERROR
+        bands.append(int(np.argmax(wrong)) if wrong.any() else most)
+    return np.array(bands)
+
+
 def _cell_volumes(places: np.ndarray) -> np.ndarray:
     """For places (N, d) in the unit cube, halved along its longest edge until few samples are in a cell: (N,).
 

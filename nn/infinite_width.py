@@ -8,7 +8,7 @@ import psutil
 
 from freqbias.errors import NumericalError
 from freqbias.nn.kernel_matrix import kernel_matrix
-from freqbias.nn.kernel_product import kernel_product
+from freqbias.nn.kernel_product import HeavyTailsError, KernelProduct, kernel_product
 from freqbias.nn.krylov_flow import KrylovFlow
 from freqbias.nn.lanczos import largest_eigenvalue
 from freqbias.nn.matrix_flow import check_stable, matrix_flow
@@ -19,6 +19,8 @@ from freqbias.transforms import error_spectrum
 
 #: Up to so many samples the eigenvectors of the kernel matrix are taken: seconds, and exact to rounding.
 MOST_EIGENVECTORS = 2000
+#: … and up to so many, half a minute and 1.5 GB, where there is no product without the matrix.
+_MOST_EIGENVECTORS_OF_HEAVY_TAILS = 6000
 #: Part of the free memory that Lanczos vectors may take, and most vectors.
 _MEMORY_SHARE = 0.25
 _MOST_VECTORS = 2000
@@ -43,15 +45,33 @@ def kernel_flow(problem: Problem, progress: Progress = silent) -> ErrorSpectra:
     started = time.perf_counter()
     if problem.unpredicted is not None:
         raise problem.fail(problem.unpredicted)
-    if len(problem.points) <= MOST_EIGENVECTORS:
+    product = _product(problem)
+    if product is None:
         values, loss, info = _by_eigenvectors(problem, progress)
     else:
-        values, loss, info = _by_lanczos(problem, progress)
+        values, loss, info = _by_lanczos(problem, product, progress)
     if not np.isfinite(values).all():
         raise NumericalError(f"{problem.source}: the kernel flow is not finite: check network.law")
     progress(1.0)
     info = {"wall_time_seconds": time.perf_counter() - started, "kernel": "infinite width", **info}
     return ErrorSpectra("kernel", problem, problem.times, values, loss=loss, info=info)
+
+
+def _product(problem: Problem) -> KernelProduct | None:
+    """The product with the kernel without its matrix; None if eigenvectors of the matrix are taken."""
+    count = len(problem.points)
+    if count <= MOST_EIGENVECTORS:
+        return None
+    error = _PRODUCT_SHARE * problem.settings.solver.tolerance
+    if problem.dimension == 3:
+        error = max(error, _PRODUCT_ERROR_IN_SPACE)
+    threads = problem.settings.training.threads
+    try:
+        return kernel_product(problem.family, problem.points, problem.grid_shape, error, threads)
+    except HeavyTailsError as error:
+        if count <= _MOST_EIGENVECTORS_OF_HEAVY_TAILS:
+            return None
+        raise HeavyTailsError(f"{problem.source}: {error}") from error
 
 
 def _by_eigenvectors(problem: Problem, progress: Progress) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -63,13 +83,10 @@ def _by_eigenvectors(problem: Problem, progress: Progress) -> tuple[np.ndarray, 
     return values, 0.5 * errors**2 @ problem.weights, {"method": "eigenvectors", "largest_rate": largest_rate}
 
 
-def _by_lanczos(problem: Problem, progress: Progress) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def _by_lanczos(
+    problem: Problem, product: KernelProduct, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     tolerance, count = problem.settings.solver.tolerance, len(problem.points)
-    error = _PRODUCT_SHARE * tolerance
-    if problem.dimension == 3:
-        error = max(error, _PRODUCT_ERROR_IN_SPACE)
-    threads = problem.settings.training.threads
-    product = kernel_product(problem.family, problem.points, problem.grid_shape, error, threads)
     roots = np.sqrt(problem.weights)
 
     def rates(vector: np.ndarray) -> np.ndarray:

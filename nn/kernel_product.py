@@ -17,6 +17,10 @@ _MOST_MODES = 2**24
 _SERIES_ERRORS = (1e-13, 1e-5)
 
 
+class HeavyTailsError(NumericalError):
+    """A law has so heavy tails that no Fourier series of bounded length comes near to its kernel."""
+
+
 class KernelProduct(ABC):
     """u -> K u for K(x, y) = C(x - y) + x.y D(x - y) on points (N, d).
 
@@ -50,6 +54,8 @@ class GridProduct(KernelProduct):
         self._padded = tuple(fft.next_fast_len(2 * n - 1, real=True) for n in shape)
         spectra = []
         for table in family.stationary_kernels(grid_differences(points, shape)):
+            if not np.isfinite(table).all():
+                raise NumericalError("the kernel is not finite at the differences of the samples: check network.law")
             table = table.reshape([2 * n - 1 for n in shape])
             padded = np.zeros(self._padded)
             padded[tuple(slice(0, n) for n in table.shape)] = table
@@ -76,7 +82,7 @@ class SeriesProduct(KernelProduct):
     def __init__(self, family: Family, points: np.ndarray, tolerance: float = 1e-12, threads: int = 0):
         """``tolerance``: error of the series, relative to the kernels at 0, and of the transforms.
 
-        Raises NumericalError if the series, of bounded length, does not come near to the kernels.
+        Raises HeavyTailsError if the series, of bounded length, does not come near to the kernels.
         """
         tolerance = max(tolerance, _SERIES_ERRORS[0])
         reach, dimension = np.ptp(points, axis=0), points.shape[1]
@@ -88,10 +94,10 @@ class SeriesProduct(KernelProduct):
                 series.append(kernel_series(kernel, reach, tolerance, _MOST_MODES))
                 errors.append(series[-1].error(kernel, points))
         if max(errors) > _SERIES_ERRORS[1]:
-            raise NumericalError(
+            raise HeavyTailsError(
                 f"the law has so heavy tails that a Fourier series of its kernel with {series[-1].coefficients.size} "
-                f"modes has a relative error of {max(errors):.1g} at scattered samples: try samples on a grid, fewer "
-                "samples, or a law with lighter tails"
+                f"modes has a relative error of {max(errors):.1g} at scattered samples: try samples on a grid, at most "
+                "6000 samples, or a law with lighter tails"
             )
         super().__init__(points, max(errors))
         amplitudes, frequencies = slice(0, 1), slice(1, None)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from freqbias.errors import DivergenceError, InputError
+from freqbias.errors import DivergenceError, InputError, NumericalError
 from freqbias.nn import infinite_width
 from freqbias.nn import kernel_matrix as kernel_matrix_module
+from freqbias.nn import kernel_product as kernel_product_module
 from freqbias.nn.infinite_width import kernel_flow
 from freqbias.nn.kernel_matrix import kernel_matrix
 from freqbias.problem import Problem
@@ -250,6 +251,18 @@ def test_lanczos_in_the_plane_and_any_order_of_the_samples(lanczos):
     shuffled = small_problem(network={"law": law}, data=box)
     shuffled.set_samples(problem.points[order], problem.weights[order], problem.initial_error[order])
     np.testing.assert_allclose(kernel_flow(shuffled).values, spectra.values, atol=2e-9 * np.abs(spectra.values).max())
+
+
+def test_heavy_tails_in_the_plane_need_the_matrix(lanczos, monkeypatch):
+    monkeypatch.setattr(kernel_product_module, "_MOST_MODES", 2**10)
+    problem = small_problem(
+        network={"law": {"family": "student-t", "dof": 1.0, "scale": 2.0}},
+        data={"lower": [-1.0, 0.0], "upper": [2.0, 1.5], "points": [100]},
+    )
+    assert kernel_flow(problem).info["method"] == "eigenvectors"
+    monkeypatch.setattr(infinite_width, "_MOST_EIGENVECTORS_OF_HEAVY_TAILS", 99)
+    with pytest.raises(NumericalError, match=r"^problem: the law has so heavy tails .* try samples on a grid"):
+        kernel_flow(problem)
 
 
 def test_unstable_learning_rate_is_noticed_without_a_matrix(lanczos):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from freqbias import Problem
+from freqbias.compare.alignment import check_comparable
 from freqbias.errors import InputError
 from freqbias.nn import kernel_flow
-from freqbias.sample_weights import quadrature_weights
+from freqbias.sample_weights import exact_band, quadrature_weights
 
 LOWER, UPPER = np.array([-1.0, 0.5, -2.0]), np.array([2.0, 1.0, 2.0])
 
@@ -92,6 +93,21 @@ def test_midpoints_of_a_grid_have_equal_weights():
         np.testing.assert_array_equal(problem.weights, np.full(400, 1 / 400))
 
 
+def test_exact_band_is_that_of_the_weights():
+    points = scattered(600, 2)
+    found = quadrature_weights(points, LOWER[:2], UPPER[:2])
+    np.testing.assert_array_equal(exact_band(points, found.weights, LOWER[:2], UPPER[:2]), found.band)
+    uniform = np.full(600, 1 / 600)
+    np.testing.assert_array_equal(exact_band(points, uniform, LOWER[:2], UPPER[:2]), 0)
+
+
+def test_default_mesh_of_scattered_samples_is_that_of_a_grid():
+    """Not of the noise between what the weights integrate and the Nyquist frequency, 314 here."""
+    grid = Problem.create(settings() | {"mesh": {}})
+    problem = Problem.create(settings(sampling="random", weights="quadrature") | {"mesh": {}})
+    np.testing.assert_allclose(problem.mesh.bounds, grid.mesh.bounds, rtol=0.1)
+
+
 def test_kernel_flow_of_scattered_samples_is_that_of_a_fine_grid():
     exact = kernel_flow(Problem.create(settings(points=[500]))).values
     scale = np.abs(exact).max()
@@ -173,6 +189,13 @@ def test_bad_weights_are_named(tmp_path, content, expected):
 def test_bad_keys_are_named(data, expected):
     with pytest.raises(InputError, match=expected):
         Problem.create(settings(**data))
+
+
+def test_spectra_with_other_weights_are_not_compared():
+    problem = Problem.create(settings(points=[60], sampling="random", weights="quadrature"))
+    other = Problem.create(settings(points=[60], sampling="random"))
+    with pytest.raises(InputError, match="sample weights differ at sample"):
+        check_comparable([kernel_flow(problem), kernel_flow(other)])
 
 
 def test_spectrum_files_keep_the_weights(tmp_path):
