@@ -233,17 +233,22 @@ else:
 
 def test_the_least_memory_is_kept_and_changes_nothing(command, tmp_path):
     """A basis that does not fit is cut by starting anew from a later time: the same result, within the bound."""
-    times = {"learning_rate": 0.5, "times": {"first": 0.01, "last": 1e4, "count": 4}}
+    times = {"times": {"first": 0.01, "last": 1e5, "count": 4}}
     case = LONG | {"training": times, "mesh": {"cutoff": 12.0, "cells": 120}}
-    case |= {"solver": {"tolerance": 1e-9, "method": "cholesky"}}
+    case |= {"solver": {"tolerance": 1e-11, "method": "cholesky"}}
     small, large = write(LONG | {"training": times}, tmp_path / "small.toml"), write(case, tmp_path / "large.toml")
     words = ["-c", MEASURE, small, large, tmp_path / "least.nc"]
-    done = run_processes(1, *words, "1")
-    assert done.returncode == 0, done.stderr
-    bound = 1.12 * float(done.stdout)
+    # What is resident differs by some 15 MiB from run to run, for the least that is asked for and for the peak.
+    noise = 16 * 2**20
+    least = []
+    for _ in range(2):
+        done = run_processes(1, *words, "1")
+        assert done.returncode == 0, done.stderr
+        least.append(float(done.stdout))
+    bound = min(least) + 1.1 * noise
     done = run_processes(1, *words, bound)
     assert done.returncode == 0, done.stderr
-    assert 0 < float(done.stdout) < bound
+    assert 0 < float(done.stdout) < bound + noise
     assert command("solve", large, "--out", tmp_path / "whole.nc").returncode == 0
     least, whole = (ErrorSpectra.read(tmp_path / name).info for name in ("least.nc", "whole.nc"))
     assert whole["restarts"] == 0 < least["restarts"]
