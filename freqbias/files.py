@@ -58,7 +58,7 @@ def atomic_file(path: str | os.PathLike) -> Iterator[io.FileIO]:
     with atomic_path(path) as temporary, _PatientFile(temporary, "r+") as file:
         try:
             yield file
-        except Exception:
+        except Exception:  # of whatever kind: it follows from the failed write, which says more
             if file.error is None:
                 raise
         if file.error is not None:

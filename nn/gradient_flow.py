@@ -59,20 +59,21 @@ class ExponentialRungeKutta(Stepper):
 
     def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
         before = self.state()
+        start = [parameter.detach().clone() for parameter in self.objective.network.trained]
         try:
-            return self._step(now, end)
-        except BaseException:
+            return self._step(start, now, end)
+        except BaseException:  # also Ctrl-C: whoever goes on or keeps the state finds that of before the step
+            self._move_to(start)
             self.restore(before)
             raise
 
-    def _step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
+    def _step(self, start: list[torch.Tensor], now: float, end: float) -> tuple[float, torch.Tensor]:
         objective = self.objective
         kernel = TangentKernel(objective)
         if self._scale is None:
             self._scale = objective.norm(kernel.residual)
             self.largest_rate = largest_rate(kernel, objective, settled=1e-2)
         loss = 0.5 * objective.norm(kernel.residual).square()
-        start = [parameter.detach().clone() for parameter in objective.network.trained]
         velocity = kernel.to_parameters(kernel.residual)
         size, remaining = self._size, end - now
         # Two equal steps instead of one that leaves a sliver.
@@ -85,9 +86,6 @@ class ExponentialRungeKutta(Stepper):
                 raise
             except NumericalError:  # frequencies that no transform can take: far too long a step
                 error = np.inf
-            except BaseException:
-                self._move_to(start)
-                raise
             allowed = self._allowed(now, size)
             # The error grows as the third power, what is allowed as the first.
             change = _SAFETY * np.sqrt(allowed / error) if error > 0 else _LARGEST_CHANGE

@@ -56,7 +56,7 @@ class GpuNufftEvaluator(Evaluator):
     def linearize(self, network: FourierFeatureNetwork, rows: torch.Tensor | None = None) -> Linearization:
         """As ``Evaluator.linearize``, for all points; raises NumericalError as ``values`` does."""
         if rows is not None:
-            raise NotImplementedError("the plans are made for all points: mini-batches need the dense evaluator")
+            raise ValueError("the plans are made for all points: mini-batches need the dense evaluator")
 
         def pullback(upstream: torch.Tensor) -> list[torch.Tensor]:
             with torch.no_grad():

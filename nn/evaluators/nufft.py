@@ -54,7 +54,7 @@ class NufftEvaluator(Evaluator):
     def linearize(self, network: FourierFeatureNetwork, rows: torch.Tensor | None = None) -> Linearization:
         """As ``Evaluator.linearize``, for all points; raises NumericalError as ``values`` does."""
         if rows is not None:
-            raise NotImplementedError("the plans are made for all points: mini-batches need the dense evaluator")
+            raise ValueError("the plans are made for all points: mini-batches need the dense evaluator")
         return Linearization(self.values(network), partial(self._gradients, network), partial(self._changes, network))
 
     def _changes(self, network: FourierFeatureNetwork, directions: list[torch.Tensor]) -> torch.Tensor:
