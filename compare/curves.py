@@ -1,4 +1,4 @@
-"""Line figures: decay of frequencies, relative errors, learning times, loss, spectra at a few times."""
+"""Line figures: decay of frequencies, relative errors, emergence times, loss, spectra at a few times."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ from freqbias.compare.figure_style import (
     UNIT,
     logarithmic,
 )
-from freqbias.compare.learning_time import frozen_learning_times
+from freqbias.compare.emergence import frozen_emergence_times
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short, vector
 
@@ -90,11 +90,11 @@ def draw_relative_errors(figure: Figure, comparison: Comparison) -> None:
     _legend(axes, comparison)
 
 
-def draw_learning_times(figure: Figure, comparison: Comparison) -> None:
+def draw_emergence_times(figure: Figure, comparison: Comparison) -> None:
     """Learning time against frequency for every level, and by damping alone where that is a closed form."""
     axes = figure.subplots()
     profiles, problem = comparison.profiles, comparison.problem
-    xi, learned = profiles.frequencies, profiles.learning_time
+    xi, learned = profiles.frequencies, profiles.emergence_time
     significant = np.zeros(len(xi), dtype=bool)
     for level, times in learned.items():
         if times is None:
@@ -104,12 +104,12 @@ def draw_learning_times(figure: Figure, comparison: Comparison) -> None:
         if level == "network":
             look |= {"marker": "o", "markersize": 3.2, "markerfacecolor": "none", "markevery": max(1, len(xi) // 150)}
         axes.plot(xi, times, color=LEVEL_COLOURS[level], label=comparison.names[level], **look)
-        if (band := profiles.learning_time_band[level]) is not None:
+        if (band := profiles.emergence_time_band[level]) is not None:
             # A run that never learns a frequency reaches beyond the upper end of the figure.
             high = np.where(np.isnan(band[1]) & np.isfinite(band[0]), 2 * comparison.times[-1], band[1])
             _draw_band(axes, xi, np.where(np.isfinite(times), [band[0], high], np.nan), LEVEL_COLOURS[level])
     if problem.dimension == 1 and problem.family is not None and problem.settings.training.optimizer == "gradient-flow":
-        frozen = frozen_learning_times(problem, xi[:, None], problem.settings.report.threshold)
+        frozen = frozen_emergence_times(problem, xi[:, None], problem.settings.report.threshold)
         label = "damping alone: ln(1/threshold) / (ρ₀ c(ξ))"
         axes.plot(xi, np.where(significant, frozen, np.nan), color=MUTED, linestyle=":", label=label)
     last = comparison.times[-1]

@@ -22,7 +22,7 @@ class DecayCurves:
 
     ``ratio[level]`` is (T, k), the mean over the runs, NaN where v(xi, 0) = 0, or None for a missing level;
     ``asked`` (k, d) are the frequencies of the problem file, or the nodes themselves if it names none;
-    ``learning_time[level]`` (k,) belongs to ``ratio``. ``band[level]`` (2, T, k) and ``learning_time_band[level]``
+    ``emergence_time[level]`` (k,) belongs to ``ratio``. ``band[level]`` (2, T, k) and ``emergence_time_band[level]``
     (2, k) are None for one run.
     """
 
@@ -31,8 +31,8 @@ class DecayCurves:
     asked: np.ndarray
     ratio: dict[str, np.ndarray | None]
     band: dict[str, np.ndarray | None]
-    learning_time: dict[str, np.ndarray | None]
-    learning_time_band: dict[str, np.ndarray | None]
+    emergence_time: dict[str, np.ndarray | None]
+    emergence_time_band: dict[str, np.ndarray | None]
 
 
 def chosen_nodes(problem: Problem, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 from freqbias.compare.alignment import check_comparable
 from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_ratios
 from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
-from freqbias.compare.learning_time import learning_time_band, learning_times
+from freqbias.compare.emergence import emergence_time_band, emergence_times
 from freqbias.compare.loss import parseval_losses
 from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, PAIRS, Pair, level_pairs
 from freqbias.compare.profile import RadialProfile
@@ -24,9 +24,9 @@ Found = dict[str, np.ndarray | None]
 class Profiles:
     """Magnitudes over one frequency axis (k,), in radians per unit of x; ``kind`` as in ``RadialProfile``.
 
-    ``magnitude[level]`` and ``difference[pair]`` are (T, k), means over the runs; ``learning_time[level]`` (k,) is
+    ``magnitude[level]`` and ``difference[pair]`` are (T, k), means over the runs; ``emergence_time[level]`` (k,) is
     that of the mean magnitude, NaN where a frequency is never learned. ``magnitude_band[level]`` (2, T, k) and
-    ``learning_time_band[level]`` (2, k) as in ``Comparison``. None for what is missing.
+    ``emergence_time_band[level]`` (2, k) as in ``Comparison``. None for what is missing.
     """
 
     kind: str
@@ -34,8 +34,8 @@ class Profiles:
     magnitude: Found
     magnitude_band: Found
     difference: Found
-    learning_time: Found
-    learning_time_band: Found
+    emergence_time: Found
+    emergence_time_band: Found
 
 
 @dataclass(frozen=True)
@@ -233,9 +233,9 @@ def _decay_curves(spectra: dict[str, ErrorSpectra]) -> DecayCurves:
     ratios = {level: decay_ratios(one, nodes) for level, one in spectra.items()}
     mean, band = _means_and_bands(_by_level(ratios))
     threshold = problem.settings.report.threshold
-    learned = {level: learning_times(first.times, np.nan_to_num(mean[level]), threshold) for level in spectra}
+    learned = {level: emergence_times(first.times, np.nan_to_num(mean[level]), threshold) for level in spectra}
     learned_band = {
-        level: learning_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
+        level: emergence_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
     }
     return DecayCurves(nodes, first.frequencies[nodes], asked, mean, band, _by_level(learned), _by_level(learned_band))
 
@@ -246,8 +246,8 @@ def _profiles(spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra
     threshold = _reported_problem(spectra).settings.report.threshold
     magnitudes = {level: np.array([profile.magnitude(run) for run in one.runs]) for level, one in compared.items()}
     mean, band = _means_and_bands(_by_level(magnitudes))
-    learned = {level: learning_times(first.times, mean[level], threshold) for level in spectra}
-    learned_band = {level: learning_time_band(first.times, runs, threshold) for level, runs in magnitudes.items()}
+    learned = {level: emergence_times(first.times, mean[level], threshold) for level in spectra}
+    learned_band = {level: emergence_time_band(first.times, runs, threshold) for level, runs in magnitudes.items()}
 
     def difference(one: ErrorSpectra, other: ErrorSpectra) -> np.ndarray:
         return np.mean([profile.magnitude(map(np.subtract, a, b)) for a, b in matched_runs(one, other)], axis=0)
@@ -258,6 +258,6 @@ def _profiles(spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra
         magnitude=mean,
         magnitude_band=band,
         difference=_by_pair(spectra, difference),
-        learning_time=_by_level(learned),
-        learning_time_band=_by_level(learned_band),
+        emergence_time=_by_level(learned),
+        emergence_time_band=_by_level(learned_band),
     )

@@ -30,7 +30,7 @@ UNITS = {
     "loss": "(unit of the target)^2; 1/2 (2 pi)^-d / density * norm^2 of the error spectrum (Parseval)",
     "measured_loss": "(unit of the target)^2; half the weighted mean squared error at the samples",
     "decay_curves": "1; |v(xi, t)| / |v(xi, 0)| at each frequency, one list over times for each",
-    "learning_times": "learning time at which |v(xi, t)| first falls below threshold * |v(xi, 0)|; null if never",
+    "emergence_times": "learning time at which |v(xi, t)| first falls below threshold * |v(xi, 0)|; null if never",
 }
 
 
@@ -64,15 +64,15 @@ def metrics(comparison: Comparison) -> dict[str, Any]:
             "asked_for": decay.asked,
             **{level: None if ratio is None else ratio.T for level, ratio in decay.ratio.items()},
             **{f"{level}_band": None if band is None else band.mT for level, band in decay.band.items()},
-            "learning_times": decay.learning_time,
-            "learning_times_band": decay.learning_time_band,
+            "emergence_times": decay.emergence_time,
+            "emergence_times_band": decay.emergence_time_band,
         },
-        "learning_times": {
+        "emergence_times": {
             "threshold": problem.settings.report.threshold,
             "frequencies": profiles.frequencies,
             "averaged_over": profiles.kind,
-            **profiles.learning_time,
-            **{f"{level}_band": band for level, band in profiles.learning_time_band.items()},
+            **profiles.emergence_time,
+            **{f"{level}_band": band for level, band in profiles.emergence_time_band.items()},
         },
         "levels": {
             level: {

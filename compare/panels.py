@@ -158,13 +158,13 @@ def spectra(comparison: Comparison, run: dict[str, Any]) -> Panel:
     )
 
 
-def learning_time(comparison: Comparison, run: dict[str, Any]) -> Panel:
+def emergence(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """Which frequencies are learned when."""
     threshold = comparison.problem.settings.report.threshold
     text = f"First time at which the error of a frequency is below {short(threshold)} of its initial value."
     text += _bands(comparison)
-    function = partial(_on, comparison, curves.draw_learning_times)
-    figure = draw("learning-time", "Learning time against frequency", WIDE, function)
+    function = partial(_on, comparison, curves.draw_emergence_times)
+    figure = draw("emergence", "Emergence time against frequency", WIDE, function)
     decay = comparison.decay
     levels = [level for level in LEVELS if level in comparison.spectra]
     rows = [
@@ -172,7 +172,7 @@ def learning_time(comparison: Comparison, run: dict[str, Any]) -> Panel:
         for number, xi in enumerate(decay.frequencies)
     ]
     table = Table([f"Frequency ξ ({UNIT})", *(comparison.names[level] for level in levels)], rows, numbers=len(levels))
-    return Panel("learning-time", "Learning time", text, [figure], [table] if rows else [])
+    return Panel("emergence", "Emergence time", text, [figure], [table] if rows else [])
 
 
 def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
@@ -215,7 +215,7 @@ PANELS: list[Callable[[Comparison, dict[str, Any]], Panel | None]] = [
     differences,
     heat_map,
     spectra,
-    learning_time,
+    emergence,
     loss,
     computation,
     problem_file,
@@ -236,7 +236,7 @@ def _number(value: float, band: tuple[float, float] | None = None) -> Cell:
 
 
 def _learned(comparison: Comparison, level: str, number: int) -> Cell:
-    """The learning time of the frequency with this number among those that are followed."""
+    """The emergence time of the frequency with this number among those that are followed."""
     decay = comparison.decay
-    value, band = decay.learning_time[level][number], decay.learning_time_band[level]
+    value, band = decay.emergence_time[level][number], decay.emergence_time_band[level]
     return _number(value, None if band is None else tuple(band[:, number])) if np.isfinite(value) else Cell("never")

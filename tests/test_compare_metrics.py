@@ -120,7 +120,7 @@ def test_missing_levels_leave_none(present):
         assert (result.relative_error[pair.key] is not None) == there
         assert (result.max_relative_error[pair.key] is not None) == there
     for level in ("pde", "network", "kernel"):
-        for found in (result.loss, result.decay.ratio, result.profiles.magnitude, result.profiles.learning_time):
+        for found in (result.loss, result.decay.ratio, result.profiles.magnitude, result.profiles.emergence_time):
             assert (found[level] is not None) == (level in present)
     assert verdict(result).sentence.endswith(".")
     assert reading(result).endswith(".")
@@ -198,7 +198,7 @@ def test_decay_curves_follow_the_nearest_nodes_of_the_problem_file():
     expected = np.exp(-problem.density * np.pi / 20 * problem.times)
     for curve in result.decay.ratio["pde"].T:
         assert curve == pytest.approx(expected, rel=1e-12)
-    assert result.decay.learning_time["pde"] == pytest.approx(np.log(2) / (problem.density * np.pi / 20))
+    assert result.decay.emergence_time["pde"] == pytest.approx(np.log(2) / (problem.density * np.pi / 20))
 
 
 def test_decay_curves_follow_the_peaks_by_default():
@@ -217,7 +217,7 @@ def test_a_frequency_without_error_has_no_decay_curve():
     values[:, problem.mesh.node_numbers(np.zeros((1, 1)))] = 0
     result = compare(values, values, problem=problem)
     assert np.isnan(result.decay.ratio["pde"]).all()
-    assert np.isnan(result.decay.learning_time["pde"]).all()
+    assert np.isnan(result.decay.emergence_time["pde"]).all()
 
 
 def test_half_space_holds_one_of_each_pair():

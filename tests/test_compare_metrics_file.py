@@ -51,14 +51,14 @@ def test_the_file_has_the_documented_keys(comparison, tmp_path):
         "solves": 44,
         "error": None,
     }
-    learned = found["learning_times"]
+    learned = found["emergence_times"]
     assert learned["averaged_over"] == "nodes"
     assert len(learned["frequencies"]) == len(learned["pde"]) == 601
     assert None in learned["pde"]
     decay = found["decay_curves"]
     assert len(decay["network"]) == len(decay["frequencies"]) == 2
     assert len(decay["network"][0]) == len(found["times"])
-    assert set(found["units"]) >= {"times", "frequencies", "relative_error", "loss", "learning_times"}
+    assert set(found["units"]) >= {"times", "frequencies", "relative_error", "loss", "emergence_times"}
     assert [entry.name for entry in path.parent.iterdir()] == ["metrics.json"]
 
 

@@ -17,7 +17,7 @@ from compare_cases import (
 )
 from rich.console import Console
 
-from freqbias.compare import compare_spectra, learning_times, metrics, reading, relative_errors, summary_table, verdict
+from freqbias.compare import compare_spectra, emergence_times, metrics, reading, relative_errors, summary_table, verdict
 from freqbias.compare.ensemble import band_in_words, mean_and_band
 from freqbias.compare.numbers import spread
 from freqbias.compare.presence import absences, present
@@ -61,9 +61,9 @@ def test_curves_over_frequency_are_means_with_bands():
     ratio /= ratio[:, :1]
     assert result.decay.ratio["network"] == pytest.approx(ratio.mean(axis=0), rel=1e-12)
     assert result.decay.band["network"] == pytest.approx(np.sort(ratio, axis=0), rel=1e-12)
-    own = [learning_times(result.times, run, 0.5) for run in ratio]
+    own = [emergence_times(result.times, run, 0.5) for run in ratio]
     assert own[0] == pytest.approx(4 * own[1], rel=1e-2)
-    assert result.decay.learning_time_band["network"] == pytest.approx(np.sort(own, axis=0))
+    assert result.decay.emergence_time_band["network"] == pytest.approx(np.sort(own, axis=0))
     magnitude = result.profiles.magnitude["network"]
     assert magnitude == pytest.approx(np.abs(runs).mean(axis=0)[:, -magnitude.shape[1] :], rel=1e-12)
     assert np.all(result.profiles.magnitude_band["network"][0] <= magnitude)
@@ -77,8 +77,8 @@ def test_a_run_that_never_learns_a_frequency_leaves_the_band_open():
     exact = three_tones_pde(problem)
     runs = np.array([exact, np.tile(exact[0], (len(exact), 1))])
     result = compare_spectra(None, ensemble("network", runs, problem, (0, 1)))
-    low, high = result.decay.learning_time_band["network"]
-    assert low == pytest.approx(learning_times(result.times, np.abs(exact[:, result.decay.nodes]), 0.5))
+    low, high = result.decay.emergence_time_band["network"]
+    assert low == pytest.approx(emergence_times(result.times, np.abs(exact[:, result.decay.nodes]), 0.5))
     assert np.isnan(high).all()
     assert spread((low[0], high[0])).endswith(" … never)")
 
@@ -164,7 +164,7 @@ def test_bands_stand_in_the_metrics_and_in_the_table():
     curves = found["decay_curves"]
     assert np.shape(curves["network_band"]) == (2, len(curves["frequencies"]), len(found["times"]))
     assert curves["pde_band"] is None
-    assert np.shape(found["learning_times"]["network_band"]) == (2, len(found["learning_times"]["frequencies"]))
+    assert np.shape(found["emergence_times"]["network_band"]) == (2, len(found["emergence_times"]["frequencies"]))
     console = Console(width=200)
     with console.capture() as capture:
         console.print(summary_table(result))

@@ -31,7 +31,7 @@ PANEL_IDS = [
     "differences",
     "heat-maps",
     "spectra",
-    "learning-time",
+    "emergence",
     "loss",
     "computation",
     "problem",
@@ -143,8 +143,8 @@ def test_the_table_shows_the_metrics(page, comparison):
             assert of_mean == ["–", None]
         else:
             assert float(of_mean[1]) == max(found["relative_error_of_mean"][key])
-    learned = [cells for panel, cells in Document(page).rows if panel == "learning-time"][1:]
-    assert [float(cells[1][1]) for cells in learned] == found["decay_curves"]["learning_times"]["pde"]
+    learned = [cells for panel, cells in Document(page).rows if panel == "emergence"][1:]
+    assert [float(cells[1][1]) for cells in learned] == found["decay_curves"]["emergence_times"]["pde"]
 
 
 def test_the_run_and_the_problem_are_told(page, comparison):

@@ -5,11 +5,11 @@ import numpy as np
 from freqbias.compare.ensemble import mean_and_band
 from freqbias.problem import Problem
 
-#: Frequencies that start below this part of the largest magnitude carry no signal: they get no learning time.
+#: Frequencies that start below this part of the largest magnitude carry no signal: they get no emergence time.
 SIGNIFICANT = 1e-3
 
 
-def learning_times(times: np.ndarray, magnitudes: np.ndarray, threshold: float) -> np.ndarray:
+def emergence_times(times: np.ndarray, magnitudes: np.ndarray, threshold: float) -> np.ndarray:
     """First times (k,) at which ``magnitudes`` (T, k) fall below ``threshold`` times their value at times[0] = 0.
 
     NaN where that never happens, or where the initial magnitude is below SIGNIFICANT times the largest one.
@@ -30,17 +30,17 @@ def learning_times(times: np.ndarray, magnitudes: np.ndarray, threshold: float) 
     return result
 
 
-def learning_time_band(times: np.ndarray, magnitudes: np.ndarray, threshold: float) -> np.ndarray | None:
-    """The band (2, k) of the learning times of every run, whose ``magnitudes`` are (S, T, k); None for one run.
+def emergence_time_band(times: np.ndarray, magnitudes: np.ndarray, threshold: float) -> np.ndarray | None:
+    """The band (2, k) of the emergence times of every run, whose ``magnitudes`` are (S, T, k); None for one run.
 
     NaN where the run at this end of the band never learns the frequency.
     """
-    learned = np.array([learning_times(times, run, threshold) for run in magnitudes])
+    learned = np.array([emergence_times(times, run, threshold) for run in magnitudes])
     _, band = mean_and_band(np.where(np.isnan(learned), np.inf, learned))
     return None if band is None else np.where(np.isinf(band), np.nan, band)
 
 
-def frozen_learning_times(problem: Problem, frequencies: np.ndarray, threshold: float) -> np.ndarray:
+def frozen_emergence_times(problem: Problem, frequencies: np.ndarray, threshold: float) -> np.ndarray:
     """ln(1 / threshold) / (rho_0 c(xi)) at ``frequencies`` (k, d): learning by damping alone, under gradient flow.
 
     The solution of the PDE for frequencies that do not move (THEORY section 7). NaN where nothing is learned.
