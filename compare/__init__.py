@@ -6,7 +6,7 @@ drawing libraries only when a report is written.
 """
 
 from freqbias.compare.alignment import check_comparable
-from freqbias.compare.emergence import frozen_emergence_times, emergence_times
+from freqbias.compare.emergence import emergence_times, frozen_emergence_times
 from freqbias.compare.loss import parseval_losses
 from freqbias.compare.metrics import Comparison, compare_spectra, relative_errors
 from freqbias.compare.metrics_file import metrics, write_metrics
@@ -20,8 +20,8 @@ __all__ = [
     "Comparison",
     "check_comparable",
     "compare_spectra",
-    "frozen_emergence_times",
     "emergence_times",
+    "frozen_emergence_times",
     "metrics",
     "parseval_losses",
     "reading",

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from freqbias.compare.emergence import frozen_emergence_times
 from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.figure_style import (
     BAND_OPACITY,
@@ -18,7 +19,6 @@ from freqbias.compare.figure_style import (
     UNIT,
     logarithmic,
 )
-from freqbias.compare.emergence import frozen_emergence_times
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short, vector
 

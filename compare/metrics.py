@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from freqbias.compare.alignment import check_comparable
+from freqbias.compare.budget import ErrorBudget
 from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_ratios
-from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
+from freqbias.compare.diagnosis import Finding, diagnose
 from freqbias.compare.emergence import emergence_time_band, emergence_times
+from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
 from freqbias.compare.loss import parseval_losses
 from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, PAIRS, Pair, level_pairs
 from freqbias.compare.profile import RadialProfile
@@ -67,6 +70,12 @@ class Comparison:
     measured_loss_band: Found
     decay: DecayCurves
     profiles: Profiles
+    budget: ErrorBudget | None = None
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Mistakes that the difference between network and theory looks like."""
+        return diagnose(self)
 
     @property
     def problem(self) -> Problem:

@@ -84,6 +84,22 @@ class BoxMesh(FrequencyMesh):
         lower, upper = self.bounds
         return np.all((coordinates >= lower) & (coordinates <= upper), axis=1)
 
+    def interpolation(self, coordinates: np.ndarray) -> sparse.csr_array:
+        if not self.contains(coordinates).all():
+            raise ValueError("coordinates must lie in the mesh")
+        count, size = len(coordinates), int(np.prod(self.shape))
+        # Outer products, axis by axis: numbers of the nodes of the cell around each point, and their basis functions.
+        columns, entries = np.zeros((count, 1), dtype=np.int64), np.ones((count, 1))
+        for lines, points, nodes in zip(self.axes, coordinates.T, self.shape, strict=True):
+            cell = np.clip(np.searchsorted(lines, points, side="right") - 1, 0, len(lines) - 2)
+            inside = 2 * (points - lines[cell]) / (lines[cell + 1] - lines[cell]) - 1
+            local = self.degree * cell[:, None] + np.arange(self.degree + 1)
+            basis = lagrange_matrix(self.degree, inside)
+            columns = (columns[:, :, None] * nodes + local[:, None]).reshape(count, -1)
+            entries = (entries[:, :, None] * basis[:, None]).reshape(count, -1)
+        starts = np.arange(count + 1) * entries.shape[1]
+        return sparse.csr_array((entries.ravel(), columns.ravel(), starts), shape=(count, size))
+
     def linear_cells(self) -> tuple[str, np.ndarray]:
         """meshio's name of the cell type and node numbers (k, 2**d): every cell cut into degree**d linear ones.
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy import sparse
 
 
 class FrequencyMesh(ABC):
@@ -57,6 +58,13 @@ class FrequencyMesh(ABC):
         """Which of ``coordinates`` (k, d) lie in the mesh: (k,) of bool."""
 
     @abstractmethod
+    def interpolation(self, coordinates: np.ndarray) -> sparse.csr_array:
+        """The matrix (k, n) that takes values at the nodes to those at ``coordinates`` (k, d) of the functions.
+
+        Raises ValueError if some of them do not lie in the mesh.
+        """
+
+    @abstractmethod
     def mass_product(self, values: np.ndarray) -> np.ndarray:
         """The finite-element mass matrix times ``values`` (..., n)."""
 
@@ -66,6 +74,11 @@ class FrequencyMesh(ABC):
 
         Returns meshio's name of their kind and the numbers (cells, corners) of their nodes in meshio's order.
         """
+
+    def evaluate(self, values: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+        """The finite-element functions ``values`` (..., n), real or complex, at ``coordinates`` (k, d): (..., k)."""
+        rows = values.reshape(-1, values.shape[-1])
+        return (self.interpolation(coordinates) @ rows.T).T.reshape(*values.shape[:-1], len(coordinates))
 
     def norm(self, values: np.ndarray) -> np.ndarray:
         """L2 norm over the mesh of the finite-element functions ``values`` (..., n), real or complex: (...)."""

@@ -45,13 +45,13 @@ def locate(
 
 def _depth(corners: np.ndarray, kind: CellKind, points: np.ndarray) -> np.ndarray:
     """How far inside of its cell (corners (k, c, d)) each point (k, d) lies, in units of the reference cell: (k,)."""
-    reference = _reference_coordinates(corners, kind, points)
+    reference = reference_coordinates(corners, kind, points)
     if kind.is_simplex:
         return np.minimum(reference.min(axis=1), 1 - reference.sum(axis=1))
     return np.minimum(reference, 1 - reference).min(axis=1)
 
 
-def _reference_coordinates(corners: np.ndarray, kind: CellKind, points: np.ndarray) -> np.ndarray:
+def reference_coordinates(corners: np.ndarray, kind: CellKind, points: np.ndarray) -> np.ndarray:
     """Coordinates (k, d) of the points in the reference cells, infinite where Newton's method finds none.
 
     Simplices need one step. In other cells the steps leave the cell by a little only: outside, the map may fold back.

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from freqbias.meshes.cell_kinds import CELL_KINDS, CellKind
 from freqbias.meshes.frequency_mesh import FrequencyMesh
-from freqbias.meshes.location import locate
+from freqbias.meshes.location import locate, reference_coordinates
 from freqbias.meshes.topology import Facets
 
 
@@ -90,6 +90,18 @@ class UnstructuredMesh(FrequencyMesh):
         inside = np.zeros(len(coordinates), dtype=bool)
         inside[locate(self.vertices, self.cells, self.kind, coordinates)[0]] = True
         return inside
+
+    def interpolation(self, coordinates: np.ndarray) -> sparse.csr_array:
+        point, cell = locate(self.vertices, self.cells, self.kind, coordinates)
+        found, first = np.unique(point, return_index=True)
+        if len(found) < len(coordinates):
+            raise ValueError("coordinates must lie in the mesh")
+        cell = cell[first]  # on a common facet the cells agree
+        inside = reference_coordinates(self.vertices[self.cells[cell]], self.kind, coordinates)
+        basis = self.kind.basis(self.degree, inside)
+        starts = np.arange(len(coordinates) + 1) * basis.shape[1]
+        shape = (len(coordinates), len(self.nodes))
+        return sparse.csr_array((basis.ravel(), self.cell_nodes[cell].ravel(), starts), shape=shape)
 
     def mass_product(self, values: np.ndarray) -> np.ndarray:
         basis, weights = self._quadrature

@@ -6,7 +6,7 @@ from compare_cases import frozen, settings, spectra, three_tones_pde
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.compare import compare_spectra, frozen_emergence_times, emergence_times
+from freqbias.compare import compare_spectra, emergence_times, frozen_emergence_times
 from freqbias.problem import Problem
 
 

@@ -94,3 +94,19 @@ def test_band_of_a_gaussian():
     axis = np.linspace(-8, 8, 20001)
     width = band([axis], np.exp(-0.5 * axis**2), 1e-3)
     assert width[0] == pytest.approx(erfcinv(1e-6), rel=1e-3)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_values_between_nodes_are_those_of_polynomials(dimension):
+    rng = np.random.default_rng(3)
+    mesh = BoxMesh(tuple(np.sort(rng.uniform(-2, 3, 5 - axis)) for axis in range(dimension)), 3)
+    points = np.concatenate([rng.uniform(*mesh.bounds, (50, dimension)), mesh.nodes[::7]])
+
+    def polynomial(x):
+        return np.stack([np.prod(1 + x**3 - 2j * x, axis=1), x.sum(axis=1) ** 3])
+
+    np.testing.assert_allclose(
+        mesh.evaluate(polynomial(mesh.nodes), points), polynomial(points), rtol=1e-10, atol=1e-10
+    )
+    with pytest.raises(ValueError, match="must lie in the mesh"):
+        mesh.evaluate(polynomial(mesh.nodes), mesh.bounds[1][None] + 0.1)

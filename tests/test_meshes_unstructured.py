@@ -245,3 +245,19 @@ def test_more_ranks_than_cells_is_no_mistake():
     assert operator.space.size == 10
     ones = np.ones(operator.space.n_local)
     assert operator.inner(ones, operator.apply(operator.M, ones)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("kind", "degree"), [(kind, degree) for kind, degree in CASES if degree <= 3])
+def test_values_between_nodes_are_those_of_polynomials(kind, degree):
+    mesh = small(kind, degree, bend=False)
+    points = np.random.default_rng(1).uniform(mesh.bounds[0], mesh.bounds[1], (200, mesh.dimension))
+    points[:5] = mesh.nodes[:5]  # on corners, which several cells share
+
+    def polynomial(x):
+        return (x @ np.arange(1, mesh.dimension + 1)) ** degree * (2 - 1j)
+
+    np.testing.assert_allclose(
+        mesh.evaluate(polynomial(mesh.nodes), points), polynomial(points), rtol=1e-11, atol=1e-11
+    )
+    with pytest.raises(ValueError, match="must lie in the mesh"):
+        mesh.evaluate(polynomial(mesh.nodes), mesh.bounds[1][None] + 0.1)
