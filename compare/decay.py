@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freqbias.decay_rate import decay_rate, rounding
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra
@@ -23,7 +24,8 @@ class DecayCurves:
     ``ratio[level]`` is (T, k), the mean over the runs, NaN where v(xi, 0) = 0, or None for a missing level;
     ``asked`` (k, d) are the frequencies of the problem file, or the nodes themselves if it names none;
     ``emergence_time[level]`` (k,) belongs to ``ratio``. ``band[level]`` (2, T, k) and ``emergence_time_band[level]``
-    (2, k) are None for one run.
+    (2, k) are None for one run. ``rate[level]`` (T, k) is the decay rate since the output before, in 1 / learning time,
+    the mean over the runs, NaN at the first output and where a magnitude is within rounding.
     """
 
     nodes: np.ndarray
@@ -33,6 +35,7 @@ class DecayCurves:
     band: dict[str, np.ndarray | None]
     emergence_time: dict[str, np.ndarray | None]
     emergence_time_band: dict[str, np.ndarray | None]
+    rate: dict[str, np.ndarray | None]
 
 
 def chosen_nodes(problem: Problem, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,3 +94,14 @@ def decay_ratios(spectra: ErrorSpectra, nodes: np.ndarray) -> np.ndarray:
     magnitude = np.abs(spectra.runs[:, :, nodes])
     initial = magnitude[:, :1]
     return np.divide(magnitude, initial, out=np.full(magnitude.shape, np.nan), where=initial > 0)
+
+
+def decay_rates(spectra: ErrorSpectra, nodes: np.ndarray) -> np.ndarray:
+    """-d/dt log|v(xi, t)| at the given nodes (T, k), see ``DecayCurves``: the mean over the runs."""
+    found = np.full((len(spectra.runs), len(spectra.times), len(nodes)), np.nan)
+    for rates, run in zip(found, spectra.runs, strict=True):
+        magnitude, floor = np.abs(run[:, nodes]), rounding(np.abs(run[0]))
+        for k, interval in enumerate(np.diff(spectra.times), start=1):
+            rate, known = decay_rate(magnitude[k - 1], magnitude[k], interval, floor)
+            rates[k, known] = rate[known]
+    return found.mean(axis=0)

@@ -7,14 +7,18 @@ from functools import cached_property
 import numpy as np
 
 from freqbias.compare.alignment import check_comparable
+from freqbias.compare.bias import Bias, bias
 from freqbias.compare.budget import ErrorBudget
-from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_ratios
+from freqbias.compare.cuts import Cut, directional_cuts
+from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_rates, decay_ratios
 from freqbias.compare.diagnosis import Finding, diagnose
 from freqbias.compare.emergence import emergence_time_band, emergence_times
 from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
 from freqbias.compare.loss import parseval_losses
 from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, PAIRS, Pair, level_pairs
+from freqbias.compare.phase import PhaseError, phase_error
 from freqbias.compare.profile import RadialProfile
+from freqbias.compare.residual_split import ResidualSplit, median_frequency, residual_split
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 from freqbias.spectra import LEVELS, ErrorSpectra
@@ -71,6 +75,32 @@ class Comparison:
     decay: DecayCurves
     profiles: Profiles
     budget: ErrorBudget | None = None
+
+    @cached_property
+    def phase(self) -> dict[str, PhaseError | None]:
+        """The relative error of each pair, split into an error of magnitude and one of phase."""
+        return _by_pair(self.spectra, lambda one, other: phase_error(one, other, relative_errors(one, other)))
+
+    @cached_property
+    def bias(self) -> dict[str, Bias | None]:
+        """The bias index of each level."""
+        threshold = self.problem.settings.report.threshold
+        return _by_level({level: bias(one, threshold) for level, one in self.compared.items()})
+
+    @cached_property
+    def split_frequency(self) -> float:
+        """The |ξ| between low and high: that of the problem file, else below it lies half of the initial error."""
+        return self.problem.settings.report.split or median_frequency(next(iter(self.spectra.values())))
+
+    @cached_property
+    def split(self) -> dict[str, ResidualSplit | None]:
+        """What is left of each level below and above ``split_frequency``."""
+        return _by_level({level: residual_split(one, self.split_frequency) for level, one in self.compared.items()})
+
+    @cached_property
+    def cuts(self) -> list[Cut]:
+        """Magnitudes along the axes and the diagonal of frequency space, in 2D and 3D."""
+        return directional_cuts(self.compared)
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -246,7 +276,17 @@ def _decay_curves(spectra: dict[str, ErrorSpectra]) -> DecayCurves:
     learned_band = {
         level: emergence_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
     }
-    return DecayCurves(nodes, first.frequencies[nodes], asked, mean, band, _by_level(learned), _by_level(learned_band))
+    rates = {level: decay_rates(one, nodes) for level, one in spectra.items()}
+    return DecayCurves(
+        nodes,
+        first.frequencies[nodes],
+        asked,
+        mean,
+        band,
+        _by_level(learned),
+        _by_level(learned_band),
+        _by_level(rates),
+    )
 
 
 def _profiles(spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra]) -> Profiles:

@@ -13,6 +13,7 @@ from freqbias.training_settings import TrainingSettings
 from freqbias.validation import (
     CountPerAxis,
     DataFile,
+    PositiveFloat,
     PositiveInt,
     PositivePerAxis,
     RealPerAxis,
@@ -138,6 +139,10 @@ class ReportSettings(Settings):
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.5, description="a frequency counts as learned below this part of its initial error"
+    )
+    split: PositiveFloat | None = Field(
+        default=None,
+        description="|frequency| between low and high; when left out, half of the squared initial error lies below",
     )
 
 

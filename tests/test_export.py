@@ -15,7 +15,7 @@ from freqbias.errors import FreqbiasError, InputError
 from freqbias.meshes import BoxMesh, box_mesh
 from freqbias.spectra import stored_spectra
 from freqbias.visualization import offscreen
-from freqbias.visualization.decay_rate import decay_rate
+from freqbias.decay_rate import decay_rate
 from freqbias.visualization.pictures import draw_picture
 from freqbias.visualization.time_series import FIELDS, write_series
 

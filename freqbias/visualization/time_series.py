@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from freqbias.decay_rate import decay_rate, rounding
 from freqbias.errors import InputError
 from freqbias.files import atomic_file
 from freqbias.meshes import FrequencyMesh
 from freqbias.progress import Progress, silent
-from freqbias.visualization.decay_rate import decay_rate, rounding
 
 SUFFIX = ".vtkhdf"
 #: VTK's numbers of the linear cells, by meshio's names.
