@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from freqbias.compare.alignment import check_comparable
+from freqbias.compare.arrays import to_dataset, to_frame
 from freqbias.compare.bias import Bias, bias
 from freqbias.compare.budget import ErrorBudget
 from freqbias.compare.cuts import Cut, directional_cuts
@@ -22,6 +24,10 @@ from freqbias.compare.residual_split import ResidualSplit, median_frequency, res
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 from freqbias.spectra import LEVELS, ErrorSpectra
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 #: What a dictionary of the comparison holds for a level or a pair: None for what is missing.
 Found = dict[str, np.ndarray | None]
@@ -76,6 +82,14 @@ class Comparison:
     profiles: Profiles
     budget: ErrorBudget | None = None
 
+    def to_xarray(self) -> "xr.Dataset":
+        """All quantities as arrays with names, see ``freqbias.compare.arrays.to_dataset``."""
+        return to_dataset(self)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The errors of all pairs over time as a table, see ``freqbias.compare.arrays.to_frame``."""
+        return to_frame(self)
+
     @cached_property
     def phase(self) -> dict[str, PhaseError | None]:
         """The relative error of each pair, split into an error of magnitude and one of phase."""
@@ -101,6 +115,27 @@ class Comparison:
     def cuts(self) -> list[Cut]:
         """Magnitudes along the axes and the diagonal of frequency space, in 2D and 3D."""
         return directional_cuts(self.compared)
+
+    @property
+    def loss_ratio(self) -> Found:
+        """The loss by Parseval over that at the samples, for every level that knows both."""
+        return {
+            level: None
+            if loss is None or (measured := self.measured_loss[level]) is None
+            else np.divide(loss, measured, out=np.full_like(loss, np.nan), where=measured > 0)
+            for level, loss in self.loss.items()
+        }
+
+    @property
+    def emergence_ratio(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Emergence times of the network over those of the theory, NaN where either is never learned.
+
+        At the frequencies that are followed (k,), and over the profile (l,); None without both levels.
+        """
+        if self.theory is None or "network" not in self.spectra:
+            return None
+        times = (self.decay.emergence_time, self.profiles.emergence_time)
+        return tuple(found["network"] / found[self.theory] for found in times)
 
     @cached_property
     def findings(self) -> list[Finding]:

@@ -1,13 +1,15 @@
 """metrics.json and the table for the terminal."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_cases import ripple, settings, spectra, three_tones, three_tones_pde
+from compare_cases import plane_comparison, ripple, settings, spectra, three_tones, three_tones_pde
 from rich.console import Console
 
 from freqbias.compare import compare_spectra, metrics, summary_table, write_metrics
+from freqbias.compare.definitions import QUANTITIES
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 
@@ -33,7 +35,7 @@ def test_the_file_has_the_documented_keys(comparison, tmp_path):
     path = tmp_path / "new" / "metrics.json"
     write_metrics(comparison, path)
     found = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
-    assert found["schema"] == "freqbias-metrics-1"
+    assert found["schema"] == "freqbias-metrics-2"
     assert found["times"] == three_tones().times.tolist()
     assert list(found["relative_error"]) == PAIRS
     assert list(found["max_relative_error"]) == PAIRS
@@ -58,8 +60,40 @@ def test_the_file_has_the_documented_keys(comparison, tmp_path):
     decay = found["decay_curves"]
     assert len(decay["network"]) == len(decay["frequencies"]) == 2
     assert len(decay["network"][0]) == len(found["times"])
-    assert set(found["units"]) >= {"times", "frequencies", "relative_error", "loss", "emergence_times"}
+    for pair in PAIRS:
+        squares = np.square(found["phase_error"][pair]) + np.square(found["magnitude_error"][pair])
+        assert np.sqrt(squares) == pytest.approx(found["relative_error"][pair], rel=1e-12)
+    assert found["bias_index"]["network"][0] == 0
+    assert found["bias_index_at_threshold"]["pde"] == comparison.bias["pde"].at_threshold
+    assert found["split"]["frequency"] == pytest.approx(4.9, abs=0.01)
+    assert decay["rates"]["pde"][0][0] is None
+    assert decay["emergence_ratio"] == pytest.approx([1.0, 1.0], rel=1e-2)
     assert [entry.name for entry in path.parent.iterdir()] == ["metrics.json"]
+
+
+def test_every_key_is_defined_with_its_unit(comparison):
+    """In the file itself, and in docs/metrics.md in the same words."""
+    without_number = {"schema", "name", "problem_digest", "grade", "verdict", "reading", "threshold", "levels", "units"}
+    document = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for dimension in (comparison, plane_comparison()):
+        found = metrics(dimension)
+        for key in found.keys() - without_number:
+            assert any(
+                key in name.replace("…", key.removesuffix("_band")) or name.startswith(f"{key}.")
+                for name in found["units"]
+            ), key
+    rows = document.replace("\\|", "|")
+    for quantity in QUANTITIES:
+        assert f"| `{quantity.key}` | {quantity.unit} | {quantity.definition} |" in rows, quantity.key
+
+
+def test_curves_over_frequency_have_few_digits():
+    found = metrics(plane_comparison())
+    averages = np.array(found["radial_average"]["pde"])
+    assert averages == pytest.approx(plane_comparison().profiles.magnitude["pde"], rel=1e-5)
+    assert len(json.dumps(averages.tolist())) < 14 * averages.size
+    assert [cut["name"] for cut in found["cuts"]] == ["ξ₁ axis", "ξ₂ axis", "diagonal"]
+    assert np.shape(found["cuts"][2]["network"]) == (len(found["times"]), len(found["cuts"][2]["frequencies"]))
 
 
 def test_missing_levels_are_null():
