@@ -28,6 +28,10 @@ class DivergenceError(NumericalError):
     """Training or an evolution left the finite numbers or grew where it must not."""
 
 
+class LimitExceededError(FreqbiasError):
+    """A number is above the limit that somebody set for it. The text names both."""
+
+
 class LostProcessError(FreqbiasError):
     """Another of the processes that work together has ended."""
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freqbias.cli.outcome import Outcome
 from freqbias.versions import versions
 
 if TYPE_CHECKING:
@@ -29,11 +30,9 @@ def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
     }
 
 
-def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, ranks: int = 1) -> None:
-    """Compare the levels at hand, write the artefacts into ``out`` and print the short table."""
-    from rich.console import Console
-
-    from freqbias.compare import compare_spectra, summary_table, write_metrics, write_report
+def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, outcome: Outcome, ranks: int = 1) -> None:
+    """Compare the levels at hand, write the artefacts into ``out``, print, and check the limits of ``outcome``."""
+    from freqbias.compare import compare_spectra, write_metrics, write_report
     from freqbias.files import write_text
 
     comparison = compare_spectra(levels.get("pde"), levels.get("network"), levels.get("kernel"))
@@ -41,8 +40,10 @@ def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, ranks: int = 
     write_metrics(comparison, out / "metrics.json")
     write_report(comparison, out / "report.html", record)
     write_text(out / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
-    Console().print(summary_table(comparison))
-    print(out / "report.html")
+    outcome.print(comparison)
+    if not outcome.as_json:
+        print(out / "report.html")
+    outcome.check(comparison)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
+
 
 def compare(
     files: Annotated[
@@ -14,6 +16,9 @@ def compare(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json and report.html.")],
+    fail_above: FailAboveOption = None,
+    as_json: JsonOption = False,
+    style: StyleOption = None,
 ) -> None:
     """Compare spectrum files: metrics and a report.
 
@@ -25,6 +30,7 @@ def compare(
     from freqbias.nn import kernel_flow
     from freqbias.spectra import ErrorSpectra
 
+    outcome = Outcome.of(fail_above, as_json, style)
     levels: dict[str, ErrorSpectra] = {}
     for path in files:
         spectra = ErrorSpectra.read(path)
@@ -37,4 +43,4 @@ def compare(
     other = next(iter(levels.values()))
     if "kernel" not in levels and other.problem.unpredicted is None:
         levels["kernel"] = kernel_flow(other.problem)
-    write_comparison(levels, out)
+    write_comparison(levels, out, outcome)

@@ -10,6 +10,7 @@ import typer
 
 from freqbias import torchrun
 from freqbias.cli.device import DeviceOption
+from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
 from freqbias.cli.quantities import MemoryOption, in_bytes
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
@@ -31,6 +32,9 @@ def run(
     resume: ResumeOption = False,
     checkpoint_every: CheckpointOption = 60.0,
     device: DeviceOption = "cpu",
+    fail_above: FailAboveOption = None,
+    as_json: JsonOption = False,
+    style: StyleOption = None,
 ) -> None:
     """Predict, train and compare: writes spectra, metrics and a report."""
     if torchrun.started():
@@ -40,7 +44,7 @@ def run(
     from freqbias.files import write_text
 
     comm = MPI.COMM_WORLD
-    bound = in_bytes(memory)
+    bound, outcome = in_bytes(memory), Outcome.of(fail_above, as_json, style)
     problem = read_problem_on_all_ranks(problem_file, changes, comm)
     if comm.rank == 0:
         if device != "cpu":  # PyTorch takes seconds to import
@@ -52,7 +56,7 @@ def run(
     if problem.unpredicted is None:
         pde = _solve(problem, comm, bound, out / "pde.nc", resume, checkpoint_every)
     if comm.rank == 0:
-        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device)
+        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device, outcome)
     else:
         # Rank 0 keeps its state and then ends the job.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,6 +94,7 @@ def _train_and_compare(
     resume: bool,
     checkpoint_every: float,
     device: str,
+    outcome: Outcome,
 ) -> None:
     from freqbias import nn
     from freqbias.cli.artefacts import write_comparison
@@ -102,16 +107,16 @@ def _train_and_compare(
 
     levels = {}
     if pde is None:
-        typer.echo(f"No PDE: {problem.unpredicted}.")
+        typer.echo(f"No PDE: {problem.unpredicted}.", err=outcome.as_json)
     else:
         levels["pde"] = pde
     refusal = nn.kernel_flow_refusal(problem)
     if refusal is not None:
-        typer.echo(f"No kernel flow: {refusal}.")
+        typer.echo(f"No kernel flow: {refusal}.", err=outcome.as_json)
     else:
         levels["kernel"] = level("kernel", lambda path: _kernel_flow(problem, path))
     levels["network"] = level("network", lambda path: train_and_write(problem, path, resume, checkpoint_every, device))
-    write_comparison(levels, out, ranks)
+    write_comparison(levels, out, outcome, ranks)
 
 
 def _kernel_flow(problem: "Problem", path: Path) -> "ErrorSpectra":
