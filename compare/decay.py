@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freqbias.compare.emergence import emergence_time_band, emergence_times
+from freqbias.compare.ensemble import means_and_bands
+from freqbias.compare.pairs import by_level
 from freqbias.decay_rate import decay_rate, rounding
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
@@ -36,6 +39,30 @@ class DecayCurves:
     emergence_time: dict[str, np.ndarray | None]
     emergence_time_band: dict[str, np.ndarray | None]
     rate: dict[str, np.ndarray | None]
+
+
+def decay_curves(spectra: dict[str, ErrorSpectra], problem: Problem) -> DecayCurves:
+    """The decay of the frequencies that the report of ``problem`` singles out, at every level of ``spectra``."""
+    first = next(iter(spectra.values()))
+    nodes, asked = chosen_nodes(problem, first.values[0])
+    ratios = {level: decay_ratios(one, nodes) for level, one in spectra.items()}
+    mean, band = means_and_bands(by_level(ratios))
+    threshold = problem.settings.report.threshold
+    emerged = {level: emergence_times(first.times, np.nan_to_num(mean[level]), threshold) for level in spectra}
+    emerged_band = {
+        level: emergence_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
+    }
+    rates = {level: decay_rates(one, nodes) for level, one in spectra.items()}
+    return DecayCurves(
+        nodes,
+        first.frequencies[nodes],
+        asked,
+        mean,
+        band,
+        by_level(emerged),
+        by_level(emerged_band),
+        by_level(rates),
+    )
 
 
 def chosen_nodes(problem: Problem, initial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

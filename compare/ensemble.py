@@ -26,6 +26,12 @@ def mean_and_band(runs: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return runs.mean(axis=0), np.percentile(runs, _OUTER_PERCENTAGES, axis=0, method="nearest")
 
 
+def means_and_bands(found: dict[str, np.ndarray | None]) -> tuple[dict, dict]:
+    """``mean_and_band`` of each entry, None for one that is missing."""
+    split = {key: (None, None) if runs is None else mean_and_band(runs) for key, runs in found.items()}
+    return {key: mean for key, (mean, _) in split.items()}, {key: band for key, (_, band) in split.items()}
+
+
 def band_in_words(count: int) -> str:
     """What the band of ``count`` runs is."""
     if count < MANY_RUNS:

@@ -1,6 +1,5 @@
 """Numbers that say how well the levels of the theory agree."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,43 +11,21 @@ from freqbias.compare.arrays import to_dataset, to_frame
 from freqbias.compare.bias import Bias, bias
 from freqbias.compare.budget import ErrorBudget
 from freqbias.compare.cuts import Cut, directional_cuts
-from freqbias.compare.decay import DecayCurves, chosen_nodes, decay_rates, decay_ratios
+from freqbias.compare.decay import DecayCurves, decay_curves
 from freqbias.compare.diagnosis import Finding, diagnose
-from freqbias.compare.emergence import emergence_time_band, emergence_times
-from freqbias.compare.ensemble import as_compared, matched_runs, mean_and_band
+from freqbias.compare.ensemble import as_compared, matched_runs, means_and_bands
 from freqbias.compare.loss import parseval_losses
-from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, PAIRS, Pair, level_pairs
+from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, Found, Pair, by_level, by_pair, level_pairs
 from freqbias.compare.phase import PhaseError, phase_error
-from freqbias.compare.profile import RadialProfile
+from freqbias.compare.profile import Profiles, frequency_profiles
 from freqbias.compare.residual_split import ResidualSplit, median_frequency, residual_split
 from freqbias.errors import InputError
 from freqbias.problem import Problem
-from freqbias.spectra import LEVELS, ErrorSpectra
+from freqbias.spectra import ErrorSpectra
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-#: What a dictionary of the comparison holds for a level or a pair: None for what is missing.
-Found = dict[str, np.ndarray | None]
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """Magnitudes over one frequency axis (k,), in radians per unit of x; ``kind`` as in ``RadialProfile``.
-
-    ``magnitude[level]`` and ``difference[pair]`` are (T, k), means over the runs; ``emergence_time[level]`` (k,) is
-    that of the mean magnitude, NaN where a frequency is never learned. ``magnitude_band[level]`` (2, T, k) and
-    ``emergence_time_band[level]`` (2, k) as in ``Comparison``. None for what is missing.
-    """
-
-    kind: str
-    frequencies: np.ndarray
-    magnitude: Found
-    magnitude_band: Found
-    difference: Found
-    emergence_time: Found
-    emergence_time_band: Found
 
 
 @dataclass(frozen=True)
@@ -93,13 +70,13 @@ class Comparison:
     @cached_property
     def phase(self) -> dict[str, PhaseError | None]:
         """The relative error of each pair, split into an error of magnitude and one of phase."""
-        return _by_pair(self.spectra, lambda one, other: phase_error(one, other, relative_errors(one, other)))
+        return by_pair(self.spectra, lambda one, other: phase_error(one, other, relative_errors(one, other)))
 
     @cached_property
     def bias(self) -> dict[str, Bias | None]:
         """The bias index of each level."""
         threshold = self.problem.settings.report.threshold
-        return _by_level({level: bias(one, threshold) for level, one in self.compared.items()})
+        return by_level({level: bias(one, threshold) for level, one in self.compared.items()})
 
     @cached_property
     def split_frequency(self) -> float:
@@ -109,7 +86,7 @@ class Comparison:
     @cached_property
     def split(self) -> dict[str, ResidualSplit | None]:
         """What is left of each level below and above ``split_frequency``."""
-        return _by_level({level: residual_split(one, self.split_frequency) for level, one in self.compared.items()})
+        return by_level({level: residual_split(one, self.split_frequency) for level, one in self.compared.items()})
 
     @cached_property
     def cuts(self) -> list[Cut]:
@@ -226,26 +203,26 @@ def compare_spectra(
     check_comparable(list(spectra.values()))
     compared = _as_compared(spectra)
     losses = {level: parseval_losses(one) for level, one in compared.items()}
-    errors, error_bands = _means_and_bands(_by_pair(spectra, relative_errors))
-    remaining, remaining_bands = _means_and_bands(
-        _by_level({level: np.sqrt(values / values[:, :1]) for level, values in losses.items()})
+    errors, error_bands = means_and_bands(by_pair(spectra, relative_errors))
+    remaining, remaining_bands = means_and_bands(
+        by_level({level: np.sqrt(values / values[:, :1]) for level, values in losses.items()})
     )
-    loss, loss_bands = _means_and_bands(_by_level(losses))
-    measured, measured_bands = _means_and_bands(_by_level({level: one.run_losses for level, one in compared.items()}))
+    loss, loss_bands = means_and_bands(by_level(losses))
+    measured, measured_bands = means_and_bands(by_level({level: one.run_losses for level, one in compared.items()}))
     return Comparison(
         spectra=spectra,
         times=next(iter(spectra.values())).times,
         relative_error=errors,
         relative_error_band=error_bands,
-        relative_error_of_mean=_by_pair(spectra, _error_of_mean),
+        relative_error_of_mean=by_pair(spectra, _error_of_mean),
         remaining=remaining,
         remaining_band=remaining_bands,
         loss=loss,
         loss_band=loss_bands,
         measured_loss=measured,
         measured_loss_band=measured_bands,
-        decay=_decay_curves(compared),
-        profiles=_profiles(spectra, compared),
+        decay=decay_curves(compared, _reported_problem(spectra)),
+        profiles=frequency_profiles(spectra, compared, _reported_problem(spectra).settings.report.threshold),
     )
 
 
@@ -277,71 +254,5 @@ def _as_compared(spectra: dict[str, ErrorSpectra]) -> dict[str, ErrorSpectra]:
     return {level: as_compared(one, theory) for level, one in spectra.items()}
 
 
-def _by_level(found: dict) -> dict:
-    return {level: found.get(level) for level in LEVELS}
-
-
-def _by_pair(spectra: dict[str, ErrorSpectra], measure: Callable) -> Found:
-    """``measure(level, reference)`` for each pair of which both levels are there, else None."""
-    return {
-        pair.key: measure(spectra[pair.level], spectra[pair.reference])
-        if pair.level in spectra and pair.reference in spectra
-        else None
-        for pair in PAIRS
-    }
-
-
-def _means_and_bands(found: Found) -> tuple[Found, Found]:
-    """Of each entry, with the runs along its first axis, the mean and the band."""
-    split = {key: (None, None) if runs is None else mean_and_band(runs) for key, runs in found.items()}
-    return {key: mean for key, (mean, _) in split.items()}, {key: band for key, (_, band) in split.items()}
-
-
 def _reported_problem(spectra: dict[str, ErrorSpectra]) -> Problem:
     return next(spectra[level].problem for level in ("network", "kernel", "pde") if level in spectra)
-
-
-def _decay_curves(spectra: dict[str, ErrorSpectra]) -> DecayCurves:
-    first, problem = next(iter(spectra.values())), _reported_problem(spectra)
-    nodes, asked = chosen_nodes(problem, first.values[0])
-    ratios = {level: decay_ratios(one, nodes) for level, one in spectra.items()}
-    mean, band = _means_and_bands(_by_level(ratios))
-    threshold = problem.settings.report.threshold
-    learned = {level: emergence_times(first.times, np.nan_to_num(mean[level]), threshold) for level in spectra}
-    learned_band = {
-        level: emergence_time_band(first.times, np.nan_to_num(runs), threshold) for level, runs in ratios.items()
-    }
-    rates = {level: decay_rates(one, nodes) for level, one in spectra.items()}
-    return DecayCurves(
-        nodes,
-        first.frequencies[nodes],
-        asked,
-        mean,
-        band,
-        _by_level(learned),
-        _by_level(learned_band),
-        _by_level(rates),
-    )
-
-
-def _profiles(spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra]) -> Profiles:
-    first = next(iter(spectra.values()))
-    profile = RadialProfile(first.mesh)
-    threshold = _reported_problem(spectra).settings.report.threshold
-    magnitudes = {level: np.array([profile.magnitude(run) for run in one.runs]) for level, one in compared.items()}
-    mean, band = _means_and_bands(_by_level(magnitudes))
-    learned = {level: emergence_times(first.times, mean[level], threshold) for level in spectra}
-    learned_band = {level: emergence_time_band(first.times, runs, threshold) for level, runs in magnitudes.items()}
-
-    def difference(one: ErrorSpectra, other: ErrorSpectra) -> np.ndarray:
-        return np.mean([profile.magnitude(map(np.subtract, a, b)) for a, b in matched_runs(one, other)], axis=0)
-
-    return Profiles(
-        kind=profile.kind,
-        frequencies=profile.frequencies,
-        magnitude=mean,
-        magnitude_band=band,
-        difference=_by_pair(spectra, difference),
-        emergence_time=_by_level(learned),
-        emergence_time_band=_by_level(learned_band),
-    )

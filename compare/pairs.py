@@ -1,6 +1,13 @@
 """The three pairs of levels that are compared, and what each difference isolates (THEORY section 2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from freqbias.spectra import LEVELS, ErrorSpectra
+
+#: What a dictionary of a comparison holds for a level or a pair: None for what is missing.
+Found = dict[str, Any]
 
 #: Names of the levels in texts and figures, in the order of the theory.
 LEVEL_NAMES = {"pde": "PDE", "kernel": "kernel flow", "network": "network"}
@@ -41,3 +48,18 @@ def level_pairs(empirical: bool = False, batches: bool = False) -> tuple[Pair, .
 
 
 PAIRS = level_pairs()
+
+
+def by_level(found: dict[str, Any]) -> Found:
+    """``found`` with an entry for every level, None for one that is not there."""
+    return {level: found.get(level) for level in LEVELS}
+
+
+def by_pair(spectra: dict[str, ErrorSpectra], measure: Callable[[ErrorSpectra, ErrorSpectra], Any]) -> Found:
+    """``measure(level, reference)`` for each pair of which both levels are there, else None."""
+    return {
+        pair.key: measure(spectra[pair.level], spectra[pair.reference])
+        if pair.level in spectra and pair.reference in spectra
+        else None
+        for pair in PAIRS
+    }

@@ -1,12 +1,60 @@
 """Magnitude of a spectrum as a function of one frequency: by node in 1D, averaged over radial shells else."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from freqbias.compare.emergence import emergence_time_band, emergence_times
+from freqbias.compare.ensemble import matched_runs, means_and_bands
+from freqbias.compare.pairs import Found, by_level, by_pair
 from freqbias.meshes import FrequencyMesh
 from freqbias.meshes.box import lobatto_points
+from freqbias.spectra import ErrorSpectra
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Magnitudes over one frequency axis (k,), in radians per unit of x; ``kind`` as in ``RadialProfile``.
+
+    ``magnitude[level]`` and ``difference[pair]`` are (T, k), means over the runs; ``emergence_time[level]`` (k,) is
+    that of the mean magnitude, NaN where a frequency is never learned. ``magnitude_band[level]`` (2, T, k) and
+    ``emergence_time_band[level]`` (2, k) as in ``Comparison``. None for what is missing.
+    """
+
+    kind: str
+    frequencies: np.ndarray
+    magnitude: Found
+    magnitude_band: Found
+    difference: Found
+    emergence_time: Found
+    emergence_time_band: Found
+
+
+def frequency_profiles(
+    spectra: dict[str, ErrorSpectra], compared: dict[str, ErrorSpectra], threshold: float
+) -> Profiles:
+    """The profiles of all levels; ``compared`` are ``spectra`` as they stand beside the theory (``as_compared``)."""
+    first = next(iter(spectra.values()))
+    profile = RadialProfile(first.mesh)
+    magnitudes = {level: np.array([profile.magnitude(run) for run in one.runs]) for level, one in compared.items()}
+    mean, band = means_and_bands(by_level(magnitudes))
+    emerged = {level: emergence_times(first.times, mean[level], threshold) for level in spectra}
+    emerged_band = {level: emergence_time_band(first.times, runs, threshold) for level, runs in magnitudes.items()}
+
+    def difference(one: ErrorSpectra, other: ErrorSpectra) -> np.ndarray:
+        return np.mean([profile.magnitude(map(np.subtract, a, b)) for a, b in matched_runs(one, other)], axis=0)
+
+    return Profiles(
+        kind=profile.kind,
+        frequencies=profile.frequencies,
+        magnitude=mean,
+        magnitude_band=band,
+        difference=by_pair(spectra, difference),
+        emergence_time=by_level(emerged),
+        emergence_time_band=by_level(emerged_band),
+    )
 
 
 class RadialProfile:
