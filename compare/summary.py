@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def summary_table(comparison: Comparison) -> "Table":
     """Rows pair → largest relative error over time, when, and what it measures. The caller prints it.
 
-    Below it why levels are missing, and what the ranges are.
+    Below it why levels are missing, the bias index, and what the ranges are.
     """
     from rich.table import Table
     from rich.text import Text
@@ -23,6 +23,13 @@ def summary_table(comparison: Comparison) -> "Table":
     for level, one in comparison.compared.items():
         if comparison.spectra[level].seeds and not one.seeds:
             notes.append(f"{comparison.names[level]}: the mean over {len(comparison.spectra[level].seeds)} seeds")
+    indices = {comparison.names[level]: one.at_threshold for level, one in comparison.bias.items() if one is not None}
+    if any(index is not None for index in indices.values()):
+        threshold = short(comparison.problem.settings.report.threshold)
+        values = ", ".join(f"{name} {short(index, 2)}" for name, index in indices.items())
+        notes.append(
+            f"bias index (0: all frequencies decay alike) when the error is {threshold} of its start: {values}"
+        )
     if comparison.seed_count > 1:
         notes.append(f"mean, in parentheses {band_in_words(comparison.seed_count)}")
     table = Table(

@@ -47,15 +47,18 @@ class Outcome:
         return cls(dict(map(_limit, fail_above or [])), as_json, style)
 
     def print(self, comparison: "Comparison") -> None:
-        """The metrics, or the short table for people."""
-        from freqbias.compare import metrics, summary_table
+        """The metrics, or the verdict and the short table for people."""
+        from freqbias.compare import metrics, summary_table, verdict
 
         if self.as_json:
             typer.echo(json.dumps(metrics(comparison), allow_nan=False, ensure_ascii=False))
             return
         from rich.console import Console
 
-        Console().print(summary_table(comparison))
+        sentences = [verdict(comparison).sentence, *(finding.sentence for finding in comparison.findings)]
+        console = Console()
+        console.print(*sentences, sep="\n", markup=False, highlight=False)
+        console.print(summary_table(comparison))
 
     def check(self, comparison: "Comparison") -> None:
         """Raises LimitExceededError if an error is above its limit, InputError if there is no such error."""
