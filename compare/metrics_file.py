@@ -47,7 +47,7 @@ def metrics(comparison: Comparison) -> dict[str, Any]:
         },
         "units": units(),
     }
-    return _plain(content)
+    return json_types(content)
 
 
 def _errors(comparison: Comparison) -> dict[str, Any]:
@@ -154,15 +154,15 @@ def write_metrics(comparison: Comparison, path: str | os.PathLike) -> None:
     write_text(path, json.dumps(metrics(comparison), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def json_types(value: Any) -> Any:
     """``value`` in the types of JSON, which has no NaN."""
     match value:
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): json_types(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [json_types(item) for item in value]
         case np.ndarray() | np.generic():
-            return _plain(value.tolist())
+            return json_types(value.tolist())
         case float():
             return value if math.isfinite(value) else None
         case None | bool() | int() | str():

@@ -7,23 +7,27 @@ from pydantic import ValidationError
 
 from freqbias.network_settings import DEFAULT_FAMILY
 from freqbias.settings import ProblemSettings
+from freqbias.validation import Settings
 
 
-def describe(error: ValidationError, data: dict[str, Any]) -> str:
-    """The first mistake as ``key = value: what is allowed``, and how many more there are."""
+def describe(error: ValidationError, data: dict[str, Any], model: type[Settings] = ProblemSettings) -> str:
+    """The first mistake in ``data`` as ``key = value: what is allowed``, and how many more there are.
+
+    ``model`` is the class that refused ``data``.
+    """
     # A misspelt key also leaves the right one missing: what is there is said first.
     found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    first = _one_line(found[0], data)
+    first = _one_line(found[0], data, model)
     return first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"
 
 
-def _one_line(found: dict[str, Any], data: dict[str, Any]) -> str:
+def _one_line(found: dict[str, Any], data: dict[str, Any], model: type[Settings]) -> str:
     key, value = _key_in_file(found["loc"], data)
     match found["type"]:
         case "missing":
             return f"{key}: missing"
         case "extra_forbidden":
-            allowed = _allowed_keys(found["loc"])
+            allowed = _allowed_keys(found["loc"], model)
             close = difflib.get_close_matches(str(found["loc"][-1]), allowed, n=1)
             hint = f", did you mean {close[0]}?" if close else ""
             return f"{key}: unknown key{hint} (allowed here: {', '.join(allowed)})"
@@ -57,9 +61,9 @@ def _key_in_file(location: tuple, data: Any) -> tuple[str, Any]:
     return key, value
 
 
-def _allowed_keys(location: tuple) -> list[str]:
+def _allowed_keys(location: tuple, model: type[Settings]) -> list[str]:
     """Keys of the table in which an unknown key was found."""
-    schema = ProblemSettings.model_json_schema(mode="validation")
+    schema = model.model_json_schema(mode="validation")
     table = schema
     for part in location[:-1]:
         if isinstance(part, int):

@@ -6,13 +6,16 @@ from typing import Annotated
 import typer
 
 from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
+from freqbias.cli.runs import are_runs, compare_runs, level_files
 
 
 def compare(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PDE.nc NETWORK.nc [KERNEL.nc]", help="Spectrum files, in any order.", show_default=False
+            metavar="PDE.nc NETWORK.nc [KERNEL.nc] | RUN RUN…",
+            help="Spectrum files, in any order, or folders of finished runs.",
+            show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json and report.html.")],
@@ -20,7 +23,7 @@ def compare(
     as_json: JsonOption = False,
     style: StyleOption = None,
 ) -> None:
-    """Compare spectrum files: metrics and a report.
+    """Compare spectrum files, or several finished runs: metrics and a report.
 
     The kernel flow of infinite width is computed from the files if no kernel file is given.
     """
@@ -31,6 +34,11 @@ def compare(
     from freqbias.spectra import ErrorSpectra
 
     outcome = Outcome.of(fail_above, as_json, style)
+    if are_runs(files):
+        if len(files) > 1:
+            compare_runs(files, out, outcome)
+            return
+        files = level_files(files[0])
     levels: dict[str, ErrorSpectra] = {}
     for path in files:
         spectra = ErrorSpectra.read(path)

@@ -13,6 +13,7 @@ from freqbias.cli.kernel import kernel
 from freqbias.cli.mesh import mesh
 from freqbias.cli.run import run
 from freqbias.cli.solve import solve
+from freqbias.cli.study import study
 from freqbias.cli.train import train
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, solve, kernel, train, compare, export, mesh):
+for command in (run, solve, kernel, train, compare, study, export, mesh):
     app.command()(command)
 
 

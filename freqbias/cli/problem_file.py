@@ -1,7 +1,7 @@
 """Reading the problem that a command works on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
     """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data."""
     import tomllib
 
+    from freqbias.changes import apply_change, parse_change, parse_value
     from freqbias.problem import Problem
 
     if not changes:
@@ -35,7 +36,8 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
             Problem.from_file(path)  # says what is wrong
             raise
         for change in changes:
-            _apply(data, change)
+            key, value = parse_change(change)
+            apply_change(data, key, parse_value(value), f"--set {change}")
         problem = Problem.create(data, directory=path.parent, source=str(path))
     problem.check()
     for warning in problem.mesh_warnings if torchrun.rank() == 0 else []:
@@ -61,21 +63,3 @@ def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.
         return problem
     toml, points, weights, initial_error, imported_mesh = record
     return Problem.from_record(toml, points, weights, initial_error, str(path), imported_mesh)
-
-
-def _apply(data: dict[str, Any], change: str) -> None:
-    import tomllib
-
-    key, equals, text = change.partition("=")
-    if not equals:
-        raise InputError(f"--set {change}: must be KEY=VALUE, for instance network.width=1000")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a word without quotes
-    *tables, last = key.strip().split(".")
-    for name in tables:
-        data = data.setdefault(name, {})
-        if not isinstance(data, dict):
-            raise InputError(f"--set {change}: {name} is not a table")
-    data[last] = value

@@ -1,0 +1,72 @@
+"""Several runs side by side as files: ``runs.csv``, ``runs.json``, ``report.html``."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from freqbias.compare.metrics_file import json_types
+from freqbias.compare.numbers import short
+from freqbias.compare.pairs import PAIRS
+from freqbias.compare.runs import COLUMNS, RunSummary, results_table
+from freqbias.files import write_text
+
+SCHEMA = "freqbias-runs-1"
+
+
+def write_runs(summaries: Sequence[RunSummary], out: Path) -> None:
+    """Write table and page of ``summaries`` into ``out``. Raises InputError if the place cannot be written."""
+    table = results_table(summaries)
+    write_text(out / "runs.csv", table.to_csv(index=False))
+    content = {
+        "schema": SCHEMA,
+        "reading": runs_reading(summaries),
+        "runs": [row | {"verdict": one.verdict} for row, one in zip(table.to_dict("records"), summaries, strict=True)],
+        "definitions": COLUMNS | {"all other columns": "keys of the problem file that are not the same in all runs"},
+    }
+    write_text(out / "runs.json", json.dumps(json_types(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(out / "report.html", runs_page(summaries))
+
+
+def runs_reading(summaries: Sequence[RunSummary]) -> str:
+    """What stands out between the runs: which agree with their theory best and worst, and where they differ."""
+    key = next((pair.key for pair in PAIRS if sum(pair.key in one.largest for one in summaries) > 1), None)
+    differ = ", ".join(summaries[0].values) or "no key of the problem file"
+    if key is None:
+        return f"Of {len(summaries)} runs no two hold the same pair of levels. They differ in {differ}."
+    pair = next(pair for pair in PAIRS if pair.key == key)
+    ranked = sorted((one for one in summaries if key in one.largest), key=lambda one: one.largest[key].value)
+    best, worst = ranked[0], ranked[-1]
+    return (
+        f"Of {len(summaries)} runs, which differ in {differ}, the difference {pair.name} is smallest in {best.name} "
+        f"({short(best.largest[key].value, 2)} of the initial error) and largest in {worst.name} "
+        f"({short(worst.largest[key].value, 2)})."
+    )
+
+
+def runs_page(summaries: Sequence[RunSummary]) -> str:
+    """The page as text."""
+    from freqbias.compare.page import Page, page_html
+    from freqbias.compare.runs_panels import decay_panel, emergence_panel, results_panel
+
+    columns = {key: key for key in summaries[0].values}
+    panels = [
+        decay_panel(summaries),
+        results_panel(summaries, columns, head="Run"),
+        emergence_panel(summaries, "Run"),
+    ]
+    return page_html(
+        Page(
+            name="Runs side by side",
+            kicker=", ".join(one.name for one in summaries),
+            grade=_worst_grade(summaries),
+            verdict=runs_reading(summaries),
+            panels=[panel for panel in panels if panel is not None],
+            notes={"Verdicts": [f"{one.name}: {one.verdict}" for one in summaries if one.verdict]},
+            footer="Frequencies are in radians per unit of x, times are learning rate × steps.",
+        )
+    )
+
+
+def _worst_grade(summaries: Sequence[RunSummary]) -> str:
+    grades = {one.grade for one in summaries}
+    return next((grade for grade in ("disagree", "unknown", "roughly", "agree") if grade in grades), "unknown")

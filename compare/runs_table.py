@@ -1,0 +1,54 @@
+"""Several runs as a short table for the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from freqbias.compare.ensemble import band_in_words
+from freqbias.compare.numbers import plain, short, spread
+from freqbias.compare.pairs import PAIRS
+from freqbias.compare.runs import RunSummary
+from freqbias.compare.status import Status
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def runs_table(summaries: Sequence[RunSummary], columns: dict[str, str], head: str | None = None) -> "Table":
+    """One row for each run: its values under the titles ``columns``, its status, its largest differences, its bias.
+
+    ``head`` is what a run is called; None where the values name it. The caller prints the table.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    notes = [f"{one.name}: {one.status}: {one.reason}" for one in summaries if one.reason]
+    counts = {one.seed_count for one in summaries} - {1}
+    notes += [f"in parentheses {band_in_words(count)}" for count in sorted(counts)]
+    table = Table(
+        title="largest relative difference over time of the error spectra (L2 over frequency), and bias index",
+        title_justify="left",
+        caption=Text("\n".join(notes)) if notes else None,
+        caption_justify="left",
+    )
+    for title in (*([head] if head else []), *columns.values(), "status"):
+        table.add_column(title)
+    for title in (*(pair.name for pair in PAIRS), "bias, theory", "bias, network"):
+        table.add_column(title, justify="right")
+    for one in summaries:
+        values = ["–" if (value := one.values.get(key)) is None else plain(value) for key in columns]
+        status = one.grade or "" if one.status is Status.MEASURED else str(one.status)
+        numbers = [_error(one, pair.key) for pair in PAIRS] + [_bias(one, level) for level in (one.theory, "network")]
+        table.add_row(*([one.name] if head else []), *values, status, *numbers)
+    return table
+
+
+def _error(one: RunSummary, key: str) -> str:
+    error = one.largest.get(key)
+    if error is None:
+        return "–"
+    return f"{'≈ ' if error.status is Status.WITHIN_NOISE else ''}{short(error.value)}{spread(error.band)}"
+
+
+def _bias(one: RunSummary, level: str | None) -> str:
+    found = one.bias.get(level)
+    return "–" if found is None else short(found.at_threshold)

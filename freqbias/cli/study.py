@@ -1,0 +1,68 @@
+"""``freqbias study``: a grid of problems, and how the numbers follow what varies."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freqbias import torchrun
+from freqbias.cli.problem_file import SetOption
+from freqbias.errors import InputError
+
+
+def study(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.toml", help="A problem file or a study file.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for all results; what is there is used again.")],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE,…", help="Vary a key, e.g. network.width=250,1000,4000; repeatable: a grid."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes beside each other; the default: one per core.")
+    ] = None,
+    changes: SetOption = None,
+) -> None:
+    """Run a grid of problems: tables, slopes with their uncertainty, and a report.
+
+    Stopped by Ctrl-C or otherwise, the same command goes on where it was.
+    """
+    if torchrun.started() or int(os.environ.get("PMI_SIZE", "1")) > 1:
+        raise InputError("study: starts processes of its own: run it without mpirun and torchrun, with --jobs")
+
+    from rich.console import Console
+
+    from freqbias.changes import parse_change, parse_value
+    from freqbias.compare.runs_table import runs_table
+    from freqbias.progress import progress_bar
+    from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
+
+    pairs = [parse_change(change) for change in changes or []]
+    plan = Study.read(file).changed({key: parse_value(text) for key, text in pairs})
+    plan = plan.varied([axis_of_option(text) for text in vary or []])
+    points = plan.points
+    _warn(points)
+    paths = {task.path for one in point_tasks(points, out / "levels") for task in one.values()}
+    there = sum(path.exists() for path in paths)
+    typer.echo(
+        f"{len(points)} points, {len(paths)} levels to compute" + (f", {there} of them are there" if there else "")
+    )
+    with progress_bar("levels") as progress:
+        results = run_study(plan, out, jobs or len(os.sched_getaffinity(0)), progress)
+    write_study_report(results, out / "report.html")
+    Console().print(runs_table(results.summaries, {column.name: column.short_name for column in plan.columns}))
+    typer.echo(" ".join(results.answer))
+    typer.echo(out / "report.html")
+
+
+def _warn(points) -> None:
+    """Every warning of a mesh once, with the points that it is about."""
+    found: dict[str, list[str]] = {}
+    for point in points:
+        for warning in point.problem.mesh_warnings:
+            found.setdefault(warning, []).append(point.name)
+    for warning, names in found.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        typer.echo(f"freqbias: warning: {names[0]}{others}: {warning}", err=True)

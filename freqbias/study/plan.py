@@ -1,0 +1,151 @@
+"""A study: a problem file, the axes along which it is changed, and the points of their grid."""
+
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from freqbias.changes import apply_change
+from freqbias.errors import InputError
+from freqbias.problem import Problem
+from freqbias.settings_errors import describe
+from freqbias.study.axes import Axis, Column, axis_of_settings, flat_changes, label_text
+from freqbias.study.settings import StudySettings
+
+#: A grid with more points is a mistake.
+MOST_POINTS = 2000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid: ``labels`` (column name → label) and its ``problem``."""
+
+    number: int
+    labels: dict[str, Any]
+    problem: Problem
+
+    @property
+    def name(self) -> str:
+        """Its labels in words."""
+        return ", ".join(f"{Column(name, ()).short_name} = {label_text(label)}" for name, label in self.labels.items())
+
+    @property
+    def file_name(self) -> str:
+        """A name for files: the number keeps names apart and in order."""
+        words = re.sub(r"[^\w.=+-]+", "-", self.name.replace(" = ", "=")).strip("-")
+        return f"{self.number + 1:03d}-{words[:80]}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """The grid of ``axes`` over ``base``, the content of a problem file whose files are relative to ``directory``."""
+
+    name: str
+    base: dict[str, Any]
+    directory: Path
+    source: str
+    axes: tuple[Axis, ...]
+    question: str | None = None
+    quantity: str | None = None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> "Study":
+        """A study file, or a problem file without axes. Raises InputError with one line naming the mistake."""
+        path = Path(path)
+        data = _read_toml(path)
+        if "base" not in data:
+            Problem.create(data, directory=path.parent, source=str(path))  # says what is wrong with it
+            return cls(str(data.get("name", path.stem)), data, path.parent, str(path), ())
+        try:
+            given = StudySettings.model_validate(data, context={"directory": path.parent})
+        except ValidationError as error:
+            raise InputError(f"{path}: {describe(error, data, StudySettings)}") from error
+        base = _read_toml(Path(given.base))
+        axes = [axis_of_settings(one, f"{path}: vary[{number}]") for number, one in enumerate(given.vary)]
+        study = cls(
+            given.name or path.stem,
+            base,
+            Path(given.base).parent,
+            str(path),
+            (),
+            given.question,
+            given.quantity,
+        )
+        return study.changed(flat_changes(given.changes)).varied(axes)
+
+    def changed(self, changes: dict[str, Any]) -> "Study":
+        """The same study with dotted keys of the base changed."""
+        base = deepcopy(self.base)
+        for key, value in changes.items():
+            apply_change(base, key, value, self.source)
+        return Study(self.name, base, self.directory, self.source, self.axes, self.question, self.quantity)
+
+    def varied(self, axes: Sequence[Axis]) -> "Study":
+        """The same study with more axes; one with the columns of an axis that is there takes its place.
+
+        Raises InputError if a column stands on two axes.
+        """
+        kept = [axis for axis in self.axes if axis.columns not in [one.columns for one in axes]]
+        together = (*kept, *axes)
+        columns = [column for axis in together for column in axis.columns]
+        for column in columns:
+            if columns.count(column) > 1:
+                raise InputError(f"{self.source}: {column} is varied twice")
+        return Study(self.name, self.base, self.directory, self.source, together, self.question, self.quantity)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Everything that varies."""
+        return tuple(
+            Column(name, tuple(dict.fromkeys(choice.labels[k] for choice in axis.choices)))
+            for axis in self.axes
+            for k, name in enumerate(axis.columns)
+        )
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """All points of the grid, the last axis running fastest; every problem has passed ``Problem.check``.
+
+        One thread each: the processes of a study share the cores. Raises InputError naming point and key.
+        """
+        if not self.axes:
+            raise InputError(f"{self.source}: nothing is varied: give --vary KEY=VALUE,VALUE,… or a study file")
+        count = prod(len(axis.choices) for axis in self.axes)
+        if count > MOST_POINTS:
+            raise InputError(f"{self.source}: the grid has {count} points, must have at most {MOST_POINTS}")
+        single = self.changed({"training.threads": 1})
+        return [
+            single._point(number, choices) for number, choices in enumerate(product(*(a.choices for a in self.axes)))
+        ]
+
+    def _point(self, number: int, choices: tuple) -> Point:
+        data, labels = deepcopy(self.base), {}
+        for axis, choice in zip(self.axes, choices, strict=True):
+            labels |= dict(zip(axis.columns, choice.labels, strict=True))
+        source = f"{self.source} at {', '.join(f'{name} = {label_text(label)}' for name, label in labels.items())}"
+        for choice in choices:
+            for key, value in choice.changes.items():
+                apply_change(data, key, deepcopy(value), source)
+        problem = Problem.create(data, directory=self.directory, source=source)
+        problem.check()
+        return Point(number, labels, problem)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not a text file in UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: is not TOML: {error}") from error
