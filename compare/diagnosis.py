@@ -1,10 +1,45 @@
-"""What mistake a difference between network and theory looks like."""
+"""What mistake a difference between network and theory looks like.
+
+Simple changes of the theory, each with one number (see ``HYPOTHESES``), are fitted to the network. What explains most
+of the difference is reported, unless the difference is no larger than methods and chance allow.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from freqbias.compare import wrong_conventions, wrong_dynamics
+from freqbias.compare.evidence import Evidence, Explanation
+from freqbias.compare.numbers import short
+
 if TYPE_CHECKING:
     from freqbias.compare.metrics import Comparison
+
+#: Simpler ones first: of several that explain as much, these are named first.
+HYPOTHESES_OF_CONVENTION = (
+    wrong_conventions.factor,
+    wrong_conventions.phase,
+    wrong_conventions.conjugate,
+    wrong_conventions.origin,
+    wrong_conventions.frequency_scale,
+)
+HYPOTHESES_OF_DYNAMICS = (
+    wrong_dynamics.time_scale,
+    wrong_dynamics.frequency_motion,
+    wrong_dynamics.theory_motion,
+    wrong_dynamics.amplitude_std,
+    wrong_dynamics.law_scale,
+)
+#: Relative differences up to this need no explanation.
+_SMALL = 1e-3
+#: … nor those of which another seed may change this part of their square.
+_CHANCE = 0.16
+#: Part of the squared difference that an explanation must leave at most.
+_MOST_UNEXPLAINED = 0.2
+#: One that leaves this many times as much as another, and more than methods do, is that other one badly imitated.
+_FAR_WORSE, _OF_METHODS = 5.0, 0.02
+#: The initial spectra disagree if their difference is this part of the largest difference at any time.
+_AT_FIRST = 1e-2
+_MOST_FINDINGS = 3
 
 
 @dataclass(frozen=True)
@@ -22,5 +57,38 @@ class Finding:
 
 
 def diagnose(comparison: "Comparison") -> list[Finding]:
-    """The changes that explain most of the difference between network and theory, the best one first."""
-    return []
+    """The changes that explain most of the difference between network and theory, at most three, the best first.
+
+    None if there is no network or no theory, or if the difference is small or may be chance.
+    """
+    if comparison.theory is None or "network" not in comparison.spectra:
+        return []
+    if comparison.max_relative_error[comparison.headline] <= _SMALL:
+        return []
+    evidence = Evidence.of(comparison)
+    if evidence.chance > _CHANCE:
+        return []
+    hypotheses = HYPOTHESES_OF_DYNAMICS
+    if evidence.initial_share > _AT_FIRST:
+        hypotheses = HYPOTHESES_OF_CONVENTION + hypotheses
+    found = [explanation for hypothesis in hypotheses if (explanation := hypothesis(evidence)) is not None]
+    return [_finding(explanation) for explanation in _best(found)]
+
+
+def _best(explanations: list[Explanation]) -> list[Explanation]:
+    good = [one for one in explanations if one.unexplained <= _MOST_UNEXPLAINED]
+    if not good:
+        return []
+    least = min(one.unexplained for one in good)
+    limit = max(_FAR_WORSE * least, _OF_METHODS)
+    # Differences below what the methods are good for decide nothing: the simpler explanation comes first.
+    kept = sorted((one for one in good if one.unexplained <= limit), key=lambda one: one.unexplained // _OF_METHODS)
+    return kept[:_MOST_FINDINGS]
+
+
+def _finding(explanation: Explanation) -> Finding:
+    explained = 1 - explanation.unexplained
+    claim = explanation.claim[0].upper() + explanation.claim[1:]
+    percent = short(100 * explained) if explained < 0.995 else "more than 99"
+    sentence = f"{claim}, which explains {percent} % of the difference: {explanation.advice}."
+    return Finding(explanation.key, sentence, explanation.parameter, explained)

@@ -81,19 +81,29 @@ class LocalSolution:
 
     def on_grid(self, axes: list[np.ndarray]) -> np.ndarray:
         """Values (T, n_1, ..., n_d) on the tensor grid with these axes."""
-        frequencies = grid_points(axes)
+        return self.at(grid_points(axes)).reshape(-1, *map(len, axes))
+
+    def at(self, frequencies: np.ndarray, smoothed: np.ndarray | None = None) -> np.ndarray:
+        """Values (T, n) at ``frequencies`` (n, d).
+
+        ``smoothed``: what ``smoothed_initial_spectra`` gave at them, which does not depend on the symbols.
+        """
         # An unstable optimizer is refused by whoever runs it; here its response must only not overflow.
         rates = np.minimum(self.density * self.damping(frequencies), self.optimizer.largest_stable_rate())
         values = self.optimizer.response(rates, self.times).astype(complex)
         if not self.moving:
-            values *= self._transform(self.errors, frequencies)
-        else:
-            squares = (self.points**2).sum(axis=1) / self._farthest
-            smoothed = self._transform(self.errors * np.exp(-np.outer(_AMOUNTS, squares)), frequencies)
-            amounts = self.density * self._farthest * self.diffusion(frequencies) * self.optimizer.acceleration()
-            for number, time in enumerate(self.times):
-                values[number] *= np.einsum("kn,nk->n", smoothed, _level_weights(amounts * time))
-        return values.reshape(-1, *map(len, axes))
+            return values * self._transform(self.errors, frequencies)
+        if smoothed is None:
+            smoothed = self.smoothed_initial_spectra(frequencies)
+        amounts = self.density * self._farthest * self.diffusion(frequencies) * self.optimizer.acceleration()
+        for number, time in enumerate(self.times):
+            values[number] *= np.einsum("kn,nk->n", smoothed, _level_weights(amounts * time))
+        return values
+
+    def smoothed_initial_spectra(self, frequencies: np.ndarray) -> np.ndarray:
+        """The initial spectrum after all amounts of diffusion between which is interpolated: (levels, n)."""
+        squares = (self.points**2).sum(axis=1) / self._farthest
+        return self._transform(self.errors * np.exp(-np.outer(_AMOUNTS, squares)), frequencies)
 
     def _transform(self, errors: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
         return fourier_transform(self.points, errors * self.weights, frequencies, tolerance=_TOLERANCE)

@@ -1,0 +1,137 @@
+"""What a diagnosis has to explain: the spectra of network and theory, on as many times and frequencies as it needs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from freqbias.compare.changed_theory import ChangedTheory
+from freqbias.compare.ensemble import matched_runs
+from freqbias.meshes import FrequencyMesh
+from freqbias.problem import Problem
+
+if TYPE_CHECKING:
+    from freqbias.compare.metrics import Comparison
+
+#: More output times and nodes say nothing new about one number.
+_TIMES, _NODES = 40, 4000
+#: The least part of the squared difference that must lie at times for which a prediction is known.
+_LEAST_KNOWN = 0.1
+#: Times at which less than this part of the error is left count as those at which it is this part.
+_LITTLE_LEFT = 0.1
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Spectra (T, n) of ``network`` and ``theory`` at ``times`` (T,) and ``frequencies`` (n, d), means over the runs.
+
+    ``weights`` (T, n) turn squares into what counts: ``volumes`` (n,) of the nodes, over the part of the error that is
+    left, so that late times count for more than the little error that they hold. ``chance`` is the part of the squared
+    difference that another seed may change. ``whole_theory`` (T, all nodes of ``mesh``). ``name`` is the theory's.
+    """
+
+    problem: Problem
+    mesh: FrequencyMesh
+    name: str
+    times: np.ndarray
+    frequencies: np.ndarray
+    volumes: np.ndarray
+    weights: np.ndarray
+    network: np.ndarray
+    theory: np.ndarray
+    whole_theory: np.ndarray
+    chance: float
+
+    @classmethod
+    def of(cls, comparison: "Comparison") -> "Evidence":
+        """That of a comparison that has a network and a theory."""
+        theory = comparison.spectra[comparison.theory]
+        pairs = matched_runs(comparison.spectra["network"], theory)
+        mesh, problem = theory.mesh, comparison.problem
+        rows = np.unique(np.rint(np.linspace(0, len(theory.times) - 1, _TIMES)).astype(int))
+        count = len(mesh.nodes)
+        nodes = np.arange(count)
+        if count > _NODES:
+            nodes = np.sort(np.random.default_rng(0).choice(count, _NODES, replace=False))
+        picked = np.ix_(rows, nodes)
+        whole = np.mean([other[rows] for _, other in pairs], axis=0)
+        volumes = mesh.node_volumes[nodes]
+        left = np.sqrt((np.abs(whole[:, nodes]) ** 2 * volumes).sum(axis=1))
+        weights = volumes / np.maximum(left / left[0], _LITTLE_LEFT)[:, None]
+        differences = np.array([run[picked] - other[picked] for run, other in pairs])
+        return cls(
+            problem=problem,
+            mesh=mesh,
+            name=comparison.names[comparison.theory],
+            times=theory.times[rows],
+            frequencies=mesh.nodes[nodes],
+            volumes=volumes,
+            weights=weights,
+            network=whole[:, nodes] + differences.mean(axis=0),
+            theory=whole[:, nodes],
+            whole_theory=whole,
+            chance=_chance(problem, differences, weights, comparison.max_relative_error[comparison.headline]),
+        )
+
+    @cached_property
+    def changed_theory(self) -> ChangedTheory | None:
+        """The theory with other symbols; None if the family has none."""
+        return None if self.problem.family is None else ChangedTheory(self.problem, self.times, self.frequencies)
+
+    def unexplained(self, prediction: np.ndarray) -> float:
+        """The part of the squared difference that is left if ``prediction`` (T, n) takes the place of the theory.
+
+        Times at which it is NaN are left out; inf if those that remain hold hardly anything of the difference.
+        """
+        known = ~np.isnan(prediction).any(axis=1)
+        difference = self._squares[known].sum()
+        if difference < _LEAST_KNOWN * self._squares.sum():
+            return np.inf
+        rest = np.abs(self.network[known] - prediction[known]) ** 2
+        return float(np.sum(self.weights[known] * rest) / difference)
+
+    def product(self, one: np.ndarray, other: np.ndarray) -> complex:
+        """The weighted sum of one conj(other), both (T, n)."""
+        return complex(np.sum(self.weights * one * other.conj()))
+
+    @cached_property
+    def _squares(self) -> np.ndarray:
+        """The weighted squared difference of network and theory at all times (T,)."""
+        return np.sum(self.weights * np.abs(self.network - self.theory) ** 2, axis=1)
+
+    @property
+    def initial_share(self) -> float:
+        """The difference of the initial spectra, relative to the largest one at any time."""
+        sizes = np.abs(self.network - self.theory) ** 2 @ self.volumes
+        return float(np.sqrt(sizes[0] / sizes.max()))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A changed theory that comes nearer to the network.
+
+    ``claim`` and ``advice`` are parts of a sentence; ``unexplained`` is the part of the squared difference that is
+    left.
+    """
+
+    key: str
+    parameter: float
+    unexplained: float
+    claim: str
+    advice: str
+
+
+def _chance(problem: Problem, differences: np.ndarray, weights: np.ndarray, relative_error: float) -> float:
+    """The part of the squared difference that another seed may change.
+
+    Of several runs, whose ``differences`` are (S, T, n), the squared standard error of their mean. One run of a random
+    two-layer network of width m is about m^(-1/2) away from the theory.
+    """
+    if len(differences) > 1:
+        scatter = np.sum(weights * differences.var(axis=0, ddof=1)) / len(differences)
+        return float(scatter / np.sum(weights * np.abs(differences.mean(axis=0)) ** 2))
+    network = problem.settings.network
+    if network.family == "fourier-features" and network.sampling == "random":
+        return 1 / (network.width * relative_error**2)
+    return 0.0

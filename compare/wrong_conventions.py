@@ -1,0 +1,165 @@
+"""Mistakes in how a spectrum is written down: they show at time 0 already and stay the same at all times."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from freqbias.compare.evidence import Evidence, Explanation
+from freqbias.compare.factor_names import amplitude_factors, frequency_factors, named
+from freqbias.compare.fitting import fitted_factor
+from freqbias.compare.numbers import short, vector
+from freqbias.laws.product import grid_points
+from freqbias.problem import Problem
+from freqbias.transforms import fourier_transform
+
+#: Factors of the frequencies that are tried first: a peak at ten times its width must not be missed between two.
+_FREQUENCY_FACTORS = np.geomspace(0.1, 10, 185)
+#: Most shifts along an axis that are tried first.
+_MOST_SHIFTS = {1: 4000, 2: 160, 3: 48}
+#: A shift has a name within this part of itself.
+_NEAR = 0.02
+#: Real factors and phases are told apart at this part of a right angle.
+_ALONG_AN_AXIS = 0.05
+
+
+def factor(evidence: Evidence) -> Explanation | None:
+    """network = A theory with a real A."""
+    best = _complex_factor(evidence)
+    value = float(best.real)
+    if abs(best.imag) > _ALONG_AN_AXIS * abs(best.real):
+        return None
+    name = named(value, amplitude_factors(evidence.problem))
+    return Explanation(
+        key="factor",
+        parameter=value,
+        unexplained=evidence.unexplained(value * evidence.theory),
+        claim=f"the network's spectrum is {short(value)} times that of the {evidence.name} at all frequencies and "
+        f"times{name}",
+        advice="check that both are the Fourier transform of error × data density, error = network − target",
+    )
+
+
+def phase(evidence: Evidence) -> Explanation | None:
+    """network = exp(i phi) theory."""
+    angle = float(np.angle(_complex_factor(evidence)))
+    if abs(np.sin(angle)) < _ALONG_AN_AXIS:
+        return None
+    return Explanation(
+        key="phase",
+        parameter=angle,
+        unexplained=evidence.unexplained(np.exp(1j * angle) * evidence.theory),
+        claim=f"the network's spectrum is turned by the phase {short(angle)} ({short(np.degrees(angle))}°) against "
+        f"that of the {evidence.name}, the same at all frequencies",
+        advice="check factors i and which of sine and cosine are the real part",
+    )
+
+
+def conjugate(evidence: Evidence) -> Explanation | None:
+    """network = conj(theory)."""
+    return Explanation(
+        key="conjugate",
+        parameter=-1.0,
+        unexplained=evidence.unexplained(evidence.theory.conj()),
+        claim=f"the network's spectrum is the complex conjugate of that of the {evidence.name} (factor −1 of x or xi)",
+        advice="check the sign in exp(−i xi·x): numpy's fft has this sign, its ifft the other",
+    )
+
+
+def frequency_scale(evidence: Evidence) -> Explanation | None:
+    """network(xi) = theory(xi / s), and nothing beyond the mesh."""
+    mesh = evidence.mesh
+
+    def stretched(values: np.ndarray, scale: float) -> np.ndarray:
+        places = evidence.frequencies / scale
+        inside = mesh.contains(places)
+        found = np.zeros((len(values), len(places)), dtype=complex)
+        found[:, inside] = mesh.evaluate(values, places[inside])
+        return found
+
+    def at_first(scale: float) -> float:
+        rest = evidence.network[0] - stretched(evidence.whole_theory[:1], scale)[0]
+        return float(evidence.volumes @ np.abs(rest) ** 2) / first
+
+    first = float(evidence.volumes @ np.abs(evidence.network[0] - evidence.theory[0]) ** 2)
+    fit = fitted_factor(
+        lambda scale: evidence.unexplained(stretched(evidence.whole_theory, scale)), at_first, _FREQUENCY_FACTORS
+    )
+    if fit is None:
+        return None
+    name = named(fit.factor, frequency_factors())
+    return Explanation(
+        key="frequency_scale",
+        parameter=fit.factor,
+        unexplained=fit.unexplained,
+        claim=f"the network's spectrum at the frequency xi is that of the {evidence.name} at xi / {short(fit.factor)}"
+        f"{name}",
+        advice="check the units: frequencies are in radians per unit of x, 2π times the number of cycles",
+    )
+
+
+def origin(evidence: Evidence) -> Explanation | None:
+    """network = theory exp(-i xi.a): the network's x is measured from another point."""
+    shift = _best_shift(evidence)
+    if not shift.any():
+        return None
+    turned = evidence.theory * np.exp(-1j * evidence.frequencies @ shift)
+    name = named_shift(shift, evidence.problem)
+    return Explanation(
+        key="origin",
+        parameter=float(shift[0] if len(shift) == 1 else np.linalg.norm(shift)),
+        unexplained=evidence.unexplained(turned),
+        claim=f"the network's error is that of the {evidence.name} moved by {vector(shift)} in x, a phase "
+        f"exp(−i xi·a){name}",
+        advice="check where x = 0 is for both Fourier transforms, and where in their cells the samples lie",
+    )
+
+
+def _complex_factor(evidence: Evidence) -> complex:
+    """The complex A for which A theory is nearest to the network."""
+    return evidence.product(evidence.network, evidence.theory) / evidence.product(evidence.theory, evidence.theory)
+
+
+def _best_shift(evidence: Evidence) -> np.ndarray:
+    """The a (d,) for which theory exp(-i xi.a) is nearest to the network.
+
+    It maximises G(a) = Re sum network conj(theory) exp(i xi.a): on a grid that no wave of G slips through, then by
+    Newton's method with the gradient. Of waves that are alike the one with the shortest shift is taken.
+    """
+    strengths = np.sum(evidence.weights * evidence.network * evidence.theory.conj(), axis=0)
+    frequencies = evidence.frequencies
+    dimension = frequencies.shape[1]
+    size = np.abs(strengths).sum()
+    widths = evidence.problem.upper - evidence.problem.lower
+    spacing = np.pi / (4 * np.sqrt((np.abs(strengths) @ frequencies**2) / size))
+    counts = np.minimum(np.ceil(widths / spacing), _MOST_SHIFTS[dimension] // 2).astype(int)
+    shifts = grid_points([np.linspace(-w, w, 2 * n + 1) for w, n in zip(widths, counts, strict=True)])
+    heights = fourier_transform(frequencies, strengths, shifts, sign=1, tolerance=1e-6).real
+    start = shifts[np.argmax(heights - 1e-3 * size * np.linalg.norm(shifts / widths, axis=1))]
+
+    def lost(shift: np.ndarray) -> tuple[float, np.ndarray]:
+        turned = strengths * np.exp(1j * frequencies @ shift) / size
+        return -turned.sum().real, turned.imag @ frequencies
+
+    return minimize(lost, start, jac=True, method="BFGS", options={"gtol": 1e-10}).x
+
+
+def named_shift(shift: np.ndarray, problem: Problem) -> str:
+    """What a shift of the origin is: half a sample spacing, a corner of the box; "" if it is nothing known."""
+    lower, upper = problem.lower, problem.upper
+    names = {
+        "the middle of the box against its corner": 0.5 * (upper - lower),
+        "x = 0 against the lower corner of the box": lower,
+        "x = 0 against the upper corner of the box": upper,
+        "x = 0 against the middle of the box": 0.5 * (lower + upper),
+    }
+    if problem.grid_shape is not None:
+        spacing = (upper - lower) / np.array(problem.grid_shape)
+        names = {
+            "half a sample spacing: middles of cells against their corners": 0.5 * spacing,
+            "a sample spacing: an index off by one": spacing,
+        } | names
+    size = np.abs(shift).max()
+    moved = np.abs(shift) > _NEAR * size
+    for name, known in names.items():
+        if known.any() and np.all(np.abs(np.abs(shift) - np.abs(known))[moved] <= _NEAR * np.abs(known[moved])):
+            return f" ({name})"
+    return ""
