@@ -1,18 +1,15 @@
-"""The look of all figures, and how they become part of a page.
+"""The look of all figures: in the report, in files of their own, and in a paper.
 
 Figures are drawn with the light palette, so that they also stand alone; inside a page every colour of the palette
 becomes a CSS variable, which the page sets for light and dark. Only matplotlib's object-oriented interface is used.
 """
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from xml.etree import ElementTree
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from freqbias.compare.numbers import superscript
@@ -24,6 +21,7 @@ PALETTE = {
     "rule": ("#d5d9dd", "#3a4148"),
     "card": ("#fefefd", "#1d2126"),
     "page": ("#f6f6f3", "#14171a"),
+    "bad": ("#b3261e", "#ff8a80"),
     "s1": ("#0571b0", "#5db5ea"),
     "s2": ("#d1570b", "#ff9350"),
     "s3": ("#078a66", "#35c79f"),
@@ -33,19 +31,23 @@ PALETTE = {
 INK, MUTED, RULE = (PALETTE[name][0] for name in ("ink", "muted", "rule"))
 SERIES = tuple(PALETTE[f"s{i}"][0] for i in range(1, 6))
 MARKERS = ("o", "s", "^", "D", "v")
+#: Of lines, so that series differ without colour as well.
+DASHES = ("-", (0, (5, 1.6)), (0, (5, 1.4, 1, 1.4)), (0, (1.2, 1.3)), (0, (8, 1.6, 1, 1.4, 1, 1.4)))
 LEVEL_COLOURS = {"pde": SERIES[0], "kernel": SERIES[1], "network": SERIES[2]}
+LEVEL_DASHES = {"pde": "-", "kernel": (0, (5, 1.6)), "network": (0, (1.2, 1.3))}
 #: Of the areas that show the band over several seeds.
 BAND_OPACITY = 0.16
 #: Perceptually uniform colormaps of magnitudes and of differences.
 MAGNITUDE_MAP, DIFFERENCE_MAP = "viridis", "magma"
 
-TIME_LABEL = "learning time t = learning rate × steps"
+#: An axis whose label begins so shows learning time: in a page, a cursor follows the slider on it.
+TIME = "learning time"
+TIME_LABEL = f"{TIME} t = learning rate × steps"
 UNIT = "radians per unit of x"
 
 #: Resolution of what is an image inside a figure.
-_IMAGE_DPI = 160
-_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_STYLE = {
+IMAGE_DPI = 160
+_STYLE: dict[str, Any] = {
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
     "axes.facecolor": "none",
@@ -75,60 +77,61 @@ _STYLE = {
     "svg.fonttype": "none",
     "image.composite_image": False,
 }
-
-
-def render_svg(identifier: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
-    """The figure that ``draw`` makes, ``size`` in inches, as an SVG element for a page.
-
-    ``identifier`` must be unique in the page: it keeps the ids of its figures apart and makes them reproducible.
-    """
-    with _style(identifier):
-        figure = Figure(figsize=size, dpi=_IMAGE_DPI)
-        canvas = FigureCanvasSVG(figure)
-        draw(figure)
-        # Lay out once, then draw once: savefig would do both twice, which is most of the time of a report.
-        figure.get_layout_engine().execute(figure)
-        figure.set_layout_engine("none")
-        buffer = io.BytesIO()
-        canvas.print_svg(buffer, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return _for_page(buffer.getvalue(), identifier)
+#: What a figure of its own has instead: a background, letters as shapes or embedded fonts.
+_FILE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+}
+#: For the columns of a journal: letters with serifs, 8 points, thin lines in black.
+_PAPER = {
+    "font.family": ["STIXGeneral", "DejaVu Serif"],
+    "mathtext.fontset": "stix",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.handlelength": 2.4,
+    "legend.labelspacing": 0.3,
+    "axes.edgecolor": "black",
+    "axes.linewidth": 0.5,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.color": "black",
+    "ytick.color": "black",
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "axes.grid": False,
+    "lines.linewidth": 0.9,
+    "lines.markersize": 3,
+    "lines.markeredgewidth": 0.6,
+    "patch.linewidth": 0.5,
+    "hatch.linewidth": 0.5,
+}
+_STYLES = {"page": _STYLE, "report": _STYLE | _FILE, "paper": _STYLE | _FILE | _PAPER}
 
 
 @contextmanager
-def _style(salt: str) -> Iterator[None]:
+def figure_style(name: str, salt: str) -> Iterator[None]:
+    """matplotlib's settings for a figure of the style ``name``: page, report (files) or paper.
+
+    ``salt`` makes the ids inside an SVG reproducible. A user's matplotlibrc does not count.
+    """
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a user's matplotlibrc must not change the report
-        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": salt})
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLES[name] | {"svg.hashsalt": salt})
         yield
-
-
-def _for_page(svg: bytes, prefix: str) -> str:
-    """Ids that are unique in the page, no style that leaks out of the figure, colours of the page's theme."""
-    root = ElementTree.fromstring(svg)
-    root.attrib.pop("width", None)
-    root.attrib.pop("height", None)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag.removeprefix(f"{{{_SVG}}}") in ("style", "metadata"):
-                parent.remove(child)
-    references = {f"{{{_XLINK}}}href", "clip-path", "style"}
-    for element in root.iter():
-        if "id" in element.attrib:
-            element.set("id", f"{prefix}-{element.get('id')}")
-        for key in references & element.attrib.keys():
-            value = element.get(key).replace("url(#", f"url(#{prefix}-")
-            element.set(key, f"#{prefix}-{value[1:]}" if value.startswith("#") else value)
-        if "style" in element.attrib:
-            element.set("style", _themed(element.get("style")))
-    ElementTree.register_namespace("", _SVG)
-    ElementTree.register_namespace("xlink", _XLINK)
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _themed(style: str) -> str:
-    for name, (light, _) in PALETTE.items():
-        style = style.replace(light, f"var(--{name})")
-    return style
 
 
 def power_of_ten(value: float, _position: int | None = None) -> str:
