@@ -73,3 +73,11 @@ def test_a_limit_for_a_pair_that_is_not_there_is_a_mistake(command, settings, tm
     assert done.returncode == 2
     assert "--fail-above network_vs_pde=1: not compared: no PDE" in done.stderr
     assert json.loads(done.stdout)["max_relative_error"]["network_vs_pde"] is None
+
+
+def test_figures_for_a_paper_are_kept(command, files, tmp_path):
+    done = command("compare", *files, "--out", tmp_path, "--style", "paper")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"decay.svg", "decay.pdf", "errors.pdf", "spectra.svg"} <= names
+    assert (tmp_path / "figures" / "decay.pdf").read_bytes().startswith(b"%PDF-")
