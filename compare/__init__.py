@@ -5,7 +5,8 @@
 drawing libraries only when a report is written.
 """
 
-from freqbias.compare.alignment import check_comparable
+from freqbias.compare.alignment import Aligned, Alignment, align
+from freqbias.compare.comparable import check_comparable
 from freqbias.compare.emergence import emergence_times, frozen_emergence_times
 from freqbias.compare.loss import parseval_losses
 from freqbias.compare.metrics import Comparison, compare_spectra, relative_errors
@@ -17,7 +18,10 @@ from freqbias.compare.summary import summary_table
 
 __all__ = [
     "PAIRS",
+    "Aligned",
+    "Alignment",
     "Comparison",
+    "align",
     "check_comparable",
     "compare_spectra",
     "emergence_times",

@@ -1,155 +1,160 @@
-"""Can spectra be compared? They must stem from the same setting, mesh, times, samples and initial error.
+"""Levels from different meshes, times and tools, brought to common frequencies and times."""
 
-What may differ is how a level was computed: width and sampling rule of two-layer networks (if the initial errors
-agree), solver, evaluator, precision, threads, seeds; and mini-batches, of which the theory is the mean.
-"""
-
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.compare.ensemble import starts_at_random
-from freqbias.errors import InputError, NumericalError
+from freqbias.compare.common_mesh import common_mesh, differ, left_out, reach_in_words, two_pi_hint
+from freqbias.compare.common_times import TimeInterpolation, agree, common_times
+from freqbias.compare.comparable import check_comparable
+from freqbias.compare.conventions import initial_difference
+from freqbias.compare.interpolation import interpolation
+from freqbias.compare.pairs import LEVEL_NAMES
+from freqbias.errors import InputError
+from freqbias.meshes import FrequencyMesh
+from freqbias.plain_spectra import PlainSpectra
+from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra
 
-#: Coordinates and initial errors agree up to rounding: files store them in double precision.
-_TOLERANCE = 1e-8
-_OPTIMIZERS_WITH_MOMENTUM = ("momentum", "nesterov")
-#: Keys of a network that do not change its infinite-width limit. Networks without a limit have none.
-_FREE_KEYS = {"fourier-features": {"width", "sampling", "mirrored"}}
+#: The common frequencies must leave out at most this part of the norm of any level's initial spectrum.
+_LEFT_OUT = 0.1
+#: Below this, a difference of initial spectra is not worth a note.
+_NOTEWORTHY = 1e-3
+
+Level = ErrorSpectra | PlainSpectra
 
 
-def check_comparable(spectra: Sequence[ErrorSpectra]) -> None:
-    """Check that ``spectra`` (one to three levels) belong to one setting.
+@dataclass(frozen=True)
+class Alignment:
+    """What was done to a level. ``notes``: in words, empty if nothing was.
 
-    Raises InputError naming the first key that differs, both values and both levels; NumericalError if a spectrum
-    is not finite.
+    ``error`` (T,): estimated L2 norm over frequency of the error that this makes, relative to the norm of the
+    initial spectrum. ``left_out``: part of the norm of its initial spectrum beyond the common frequencies.
     """
-    for one in spectra:
-        _check_alone(one)
-    for first, second in pairwise(spectra):
-        _check_settings(first, second)
-        _check_mesh(first, second)
-        _check_times(first, second)
-        _check_samples(first, second)
+
+    notes: tuple[str, ...]
+    error: np.ndarray
+    left_out: float
 
 
-def _check_alone(spectra: ErrorSpectra) -> None:
-    times = spectra.times
-    if len(times) == 0 or times[0] != 0 or np.any(np.diff(times) <= 0):
-        raise InputError(f"{spectra.problem.source}: times of {spectra.level} must start at 0 and increase")
-    finite = np.isfinite(spectra.runs).all(axis=(0, 2))
-    if not finite.all():
-        raise NumericalError(
-            f"the spectrum of {spectra.level} is not finite at t = {times[~finite][0]:g}; "
-            "try a smaller training.learning_rate"
+@dataclass(frozen=True)
+class Aligned:
+    """Spectra of all levels on one mesh at the same times, and what was done to each."""
+
+    spectra: dict[str, ErrorSpectra]
+    facts: dict[str, Alignment]
+
+
+def align(levels: Mapping[str, Level]) -> Aligned:
+    """Bring ``levels`` (pde, kernel, network, as far as they are there) to common frequencies and times.
+
+    Frequencies: the first of those meshes, in this order, that lies within the frequencies of all levels, else the
+    part of one that all share. Times: the outputs of the first level that lie between outputs of all. What agrees
+    already is left as it is. A spectrum without a problem gets that of the first level with one.
+
+    Raises InputError if the levels belong to different settings, targets or conventions, or have too little in
+    common; NumericalError if a spectrum is not finite.
+    """
+    levels = {level: levels[level] for level in LEVEL_NAMES if level in levels}
+    own = {level: one for level, one in levels.items() if isinstance(one, ErrorSpectra)}
+    if not own:
+        sources = ", ".join(one.source for one in levels.values())
+        raise InputError(f"{sources}: a spectrum file of freqbias is needed, too: it holds the problem")
+    check_comparable(list(own.values()))
+    problem = next(iter(own.values())).problem
+    notes: dict[str, list[str]] = {level: [] for level in levels}
+    for level, one in levels.items():
+        if isinstance(one, PlainSpectra):
+            levels[level] = _checked(one, problem)
+            notes[level] += levels[level].notes
+            difference = initial_difference(levels[level], problem)
+            if difference > _NOTEWORTHY:
+                percent = f"{100 * difference:.2g} %"
+                notes[level].append(f"the initial spectrum differs by {percent} from that of the samples")
+    names = {level: _name(level, one, levels) for level, one in levels.items()}
+    meshes = {names[level]: one.mesh for level, one in levels.items()}
+    mesh = common_mesh(meshes, [names[level] for level in own])
+    lost = {level: left_out(one.mesh, one.runs[:, 0], mesh) for level, one in levels.items()}
+    worst = max(lost, key=lost.get)
+    if not lost[worst] <= _LEFT_OUT:
+        reaches = ", ".join(f"{name} has {reach_in_words(one)}" for name, one in meshes.items())
+        raise InputError(
+            f"frequencies: those that all levels share leave out {100 * lost[worst]:.3g} % of the norm of the initial "
+            f"spectrum of {names[worst]}, {100 * _LEFT_OUT:g} % is allowed: {reaches}{two_pi_hint(meshes)}"
         )
-    if not spectra.values[0].any() or not spectra.runs[:, 0].any(axis=1).all():
-        raise InputError(f"{spectra.problem.source}: the initial error of {spectra.level} is 0, nothing to compare")
+    times = common_times({names[level]: one.times for level, one in levels.items()})
+    spectra, facts = {}, {}
+    for level, one in levels.items():
+        spectra[level], error, done = _brought_to(one, mesh, times, problem)
+        facts[level] = Alignment((*notes[level], *done), error, lost[level])
+    return Aligned(spectra, facts)
 
 
-def _check_settings(first: ErrorSpectra, second: ErrorSpectra) -> None:
-    a, b = _physical_settings(first), _physical_settings(second)
-    for key in {**a, **b}:
-        if a.get(key) != b.get(key):
-            raise _mismatch(key, first, _short(a.get(key)), second, _short(b.get(key)))
+def _checked(plain: PlainSpectra, problem: Problem) -> PlainSpectra:
+    if plain.dimension != problem.dimension:
+        raise plain.fail(
+            f"frequencies have {plain.dimension} coordinates, those of {problem.source} have {problem.dimension}"
+        )
+    return plain.completed()
 
 
-def _physical_settings(spectra: ErrorSpectra) -> dict[str, Any]:
-    """The settings on which the theory depends, under their keys in the problem file."""
-    settings = spectra.problem.settings
-    network, training, data = settings.network, settings.training, settings.data
-    free = _FREE_KEYS.get(network.family, set())
-    found = _flat("network", network.model_dump(mode="json", exclude_none=True, exclude=free))
-    found |= {"data.lower": data.lower, "data.upper": data.upper, "training.optimizer": training.optimizer}
-    if training.optimizer == "gradient-flow":
-        return found
-    found["training.learning_rate"] = training.learning_rate
-    if training.optimizer in _OPTIMIZERS_WITH_MOMENTUM:
-        found["training.momentum"] = training.momentum
-    if training.optimizer == "adamw":
-        found["training.weight_decay"] = training.weight_decay
-    schedule = training.schedule
-    if not schedule.constant:
-        return found | _flat("training.schedule", schedule.model_dump(mode="json"))
-    return found | {"training.schedule.family": "constant"}
+def _name(level: str, one: Level, levels: Mapping[str, Level]) -> str:
+    """The level, with its source where the sources differ."""
+    return level if len({other.source for other in levels.values()}) == 1 else f"{level} ({one.source})"
 
 
-def _flat(prefix: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Nested settings under the keys of a problem file, the family of each table first."""
-    found = {}
-    for key, value in sorted(settings.items(), key=lambda item: item[0] != "family"):
-        found |= _flat(f"{prefix}.{key}", value) if isinstance(value, dict) else {f"{prefix}.{key}": value}
-    return found
+def _brought_to(
+    one: Level, mesh: FrequencyMesh, times: np.ndarray, problem: Problem
+) -> tuple[ErrorSpectra, np.ndarray, list[str]]:
+    """``one`` on ``mesh`` at ``times``; the estimated error (T,) relative to the initial norm; what was done."""
+    done = []
+    runs, errors = one.runs, np.zeros((len(one.runs), len(one.times)))
+    if differ(one.mesh, mesh):
+        runs, errors = _on_mesh(one, mesh)
+        words = f"{one.mesh.cells_in_words} in {reach_in_words(one.mesh)}"
+        what = "interpolated from" if errors.any() else "taken at common nodes of"
+        done.append(f"{what} {words} to {mesh.cells_in_words} in {reach_in_words(mesh)}")
+    losses = one.run_losses if isinstance(one, ErrorSpectra) else None
+    if not agree(one.times, times):
+        way = TimeInterpolation(one.times, times)
+        runs, in_time = map(np.array, zip(*(way.interpolate(run, mesh) for run in runs), strict=True))
+        errors = np.array([np.interp(times, one.times, error) for error in errors]) + in_time
+        losses = None if losses is None else way.losses(losses)
+        what = "interpolated in log t" if in_time.any() else "taken at common outputs"
+        done.append(
+            f"{what} from {len(one.times) - 1} times up to {one.times[-1]:g} to {len(times) - 1} up to {times[-1]:g}"
+        )
+    relative = (errors / mesh.norm(runs[:, 0])[:, None]).max(axis=0)
+    if not done and isinstance(one, ErrorSpectra):
+        return one, relative, done
+    if isinstance(one, PlainSpectra):
+        return ErrorSpectra(one.level, _problem_of(one, problem, mesh), times, runs[0]), relative, done
+    changed = one.problem if one.mesh is mesh else one.problem.with_mesh(mesh)
+    seeds = one.seeds or (0,)
+    spectra = ErrorSpectra.of_ensemble(one.level, changed, times, runs, losses, seeds, one.info)
+    return spectra, relative, done
 
 
-def _check_mesh(first: ErrorSpectra, second: ErrorSpectra) -> None:
-    a, b = first.mesh, second.mesh
-    cutoffs = [np.abs(mesh.bounds).max(axis=0) for mesh in (a, b)]
-    if not np.allclose(*cutoffs, rtol=_TOLERANCE, atol=0):
-        ratio = cutoffs[0] / cutoffs[1]
-        hint = ""
-        if np.allclose(ratio, 2 * np.pi, rtol=1e-3) or np.allclose(1 / ratio, 2 * np.pi, rtol=1e-3):
-            hint = "a factor 2 pi: frequencies must be in radians per unit of x"
-        raise _mismatch("mesh.cutoff", first, _short(cutoffs[0]), second, _short(cutoffs[1]), hint)
-    if a.degree != b.degree:
-        raise _mismatch("mesh.degree", first, a.degree, second, b.degree)
-    texts = [f"{mesh.cells_in_words} with {len(mesh.nodes)} nodes" for mesh in (a, b)]
-    if texts[0] != texts[1]:
-        raise _mismatch("mesh", first, texts[0], second, texts[1])
-    difference = np.abs(a.nodes - b.nodes).max(axis=1)
-    k = int(np.argmax(difference))
-    if difference[k] > _TOLERANCE * cutoffs[0].max():
-        raise _mismatch(f"mesh nodes differ: node {k}", first, _short(a.nodes[k]), second, _short(b.nodes[k]))
+def _problem_of(plain: PlainSpectra, problem: Problem, mesh: FrequencyMesh) -> Problem:
+    changed = problem.with_mesh(mesh)
+    changed.source = plain.source
+    return changed
 
 
-def _check_times(first: ErrorSpectra, second: ErrorSpectra) -> None:
-    a, b = first.times, second.times
-    if len(a) == len(b) and np.allclose(a, b, rtol=_TOLERANCE, atol=0):
-        return
-    texts = [f"{len(times)} from 0 to {times[-1]:g}" for times in (a, b)]
-    if texts[0] == texts[1]:
-        k = int(np.argmax(~np.isclose(a, b, rtol=_TOLERANCE, atol=0)))
-        texts = [f"t = {times[k]:.10g} as number {k}" for times in (a, b)]
-    raise _mismatch("times differ", first, texts[0], second, texts[1])
+def _on_mesh(one: Level, mesh: FrequencyMesh) -> tuple[np.ndarray, np.ndarray]:
+    """The runs (S, T, n) of ``one`` at the nodes of ``mesh``, and the estimated errors (S, T)."""
+    way = interpolation(one.mesh, mesh, _breakpoints(one))
+    runs = np.empty((*one.runs.shape[:2], len(mesh.nodes)), dtype=complex)
+    errors = np.empty(runs.shape[:2])
+    for number, run in enumerate(one.runs):
+        for time, values in enumerate(run):
+            runs[number, time], errors[number, time] = way.interpolate(values)
+    return runs, errors
 
 
-def _check_samples(first: ErrorSpectra, second: ErrorSpectra) -> None:
-    a, b = first.problem, second.problem
-    if len(a.points) != len(b.points):
-        texts = [f"{len(problem.points)} samples" for problem in (a, b)]
-        raise _mismatch("data.points", first, texts[0], second, texts[1])
-    for name, x, y in (
-        ("sample points", a.points, b.points),
-        ("sample weights", a.weights, b.weights),
-        ("initial error", a.initial_error, b.initial_error),
-    ):
-        scale = max(np.abs(x).max(), np.abs(y).max())
-        difference = np.abs(x - y).reshape(len(x), -1).max(axis=1)
-        k = int(np.argmax(difference))
-        if difference[k] > _TOLERANCE * scale:
-            hint = ""
-            if name == "initial error" and (starts_at_random(a) or starts_at_random(b)):
-                hint = "a random network starts from its own error: use one problem, with its seeds, for all levels"
-            raise _mismatch(f"{name} differ at sample {k}", first, _short(x[k]), second, _short(y[k]), hint)
-
-
-def _mismatch(key: str, first: ErrorSpectra, a: Any, second: ErrorSpectra, b: Any, hint: str = "") -> InputError:
-    text = f"{key}: {first.level} has {a}, {second.level} has {b}"
-    sources = [first.problem.source, second.problem.source]
-    if sources[0] != sources[1]:
-        text += f" ({sources[0]}, {sources[1]})"
-    return InputError(f"{text}; {hint}" if hint else text)
-
-
-def _short(value: Any) -> str:
-    """A value as a user writes it: numbers without digits to spare, one-element lists as the element."""
-    if value is None:
-        return "none"
-    if isinstance(value, np.ndarray | list | tuple):
-        texts = [_short(item) for item in value]
-        return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _breakpoints(one: Level) -> list[np.ndarray] | None:
+    """Where the solution of the PDE has kinks: at jumps of the law. Other levels know no such places."""
+    if not isinstance(one, ErrorSpectra) or one.level != "pde" or one.problem.family is None:
+        return None
+    return [np.unique([-points, points]) for points in one.problem.settings.network.law.breakpoints()]

@@ -1,12 +1,12 @@
 """Numbers that say how well the levels of the theory agree."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freqbias.compare.alignment import check_comparable
+from freqbias.compare.alignment import Alignment, Level, align
 from freqbias.compare.arrays import to_dataset, to_frame
 from freqbias.compare.bias import Bias, bias
 from freqbias.compare.budget import ErrorBudget
@@ -58,6 +58,7 @@ class Comparison:
     decay: DecayCurves
     profiles: Profiles
     budget: ErrorBudget | None = None
+    alignment: dict[str, Alignment] = field(default_factory=dict)
 
     def to_xarray(self) -> "xr.Dataset":
         """All quantities as arrays with names, see ``freqbias.compare.arrays.to_dataset``."""
@@ -185,22 +186,21 @@ class Comparison:
         }
 
 
-def compare_spectra(
-    pde: ErrorSpectra | None, network: ErrorSpectra | None, kernel: ErrorSpectra | None = None
-) -> Comparison:
-    """Compare the levels that are given (at least one).
+def compare_spectra(pde: Level | None, network: Level | None, kernel: Level | None = None) -> Comparison:
+    """Compare the levels that are given (at least one), brought to common frequencies and times (see ``align``).
 
-    Raises InputError if they do not belong to one setting (see ``check_comparable``), if none is given or one is
+    Raises InputError if they do not belong to one setting or have too little in common, if none is given or one is
     given in another's place; NumericalError if a spectrum is not finite.
     """
     given = {"pde": pde, "kernel": kernel, "network": network}
-    spectra = {level: one for level, one in given.items() if one is not None}
-    if not spectra:
+    levels = {level: one for level, one in given.items() if one is not None}
+    if not levels:
         raise InputError("there is nothing to compare: neither pde nor network nor kernel is given")
-    for level, one in spectra.items():
+    for level, one in levels.items():
         if one.level != level:
-            raise InputError(f"{one.problem.source}: holds the level {one.level}, must hold the level {level}")
-    check_comparable(list(spectra.values()))
+            raise InputError(f"{one.source}: holds the level {one.level}, must hold the level {level}")
+    aligned = align(levels)
+    spectra = aligned.spectra
     compared = _as_compared(spectra)
     losses = {level: parseval_losses(one) for level, one in compared.items()}
     errors, error_bands = means_and_bands(by_pair(spectra, relative_errors))
@@ -223,6 +223,7 @@ def compare_spectra(
         measured_loss_band=measured_bands,
         decay=decay_curves(compared, _reported_problem(spectra)),
         profiles=frequency_profiles(spectra, compared, _reported_problem(spectra).settings.report.threshold),
+        alignment=aligned.facts,
     )
 
 

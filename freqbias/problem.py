@@ -1,5 +1,6 @@
 """A problem: network, target, data, training and mesh, with everything that follows from them."""
 
+import copy
 import hashlib
 import json
 import os
@@ -131,6 +132,13 @@ class Problem(ProblemData):
         self.points, self.weights, self.initial_error = points, weights, initial_error
         if imported_mesh is not None:
             self.mesh = imported_mesh
+
+    def with_mesh(self, mesh: FrequencyMesh) -> "Problem":
+        """The problem with its spectra brought to another mesh; settings and digest stay those of its own mesh."""
+        _ = self.resolved, self.digest
+        other = copy.copy(self)
+        other.mesh = mesh
+        return other
 
     # Training
 

@@ -91,6 +91,11 @@ class ErrorSpectra:
         return self.loss[None] if self.ensemble_loss is None and self.loss is not None else self.ensemble_loss
 
     @property
+    def source(self) -> str:
+        """What messages call the place that they come from."""
+        return self.problem.source
+
+    @property
     def mesh(self) -> FrequencyMesh:
         return self.problem.mesh
 

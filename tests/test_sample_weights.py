@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freqbias import Problem
-from freqbias.compare.alignment import check_comparable
+from freqbias.compare import check_comparable
 from freqbias.errors import InputError
 from freqbias.nn import kernel_flow
 from freqbias.sample_weights import exact_band, quadrature_weights

@@ -10,6 +10,7 @@ from freqbias.cli.outcome import Outcome
 from freqbias.versions import versions
 
 if TYPE_CHECKING:
+    from freqbias.compare.alignment import Level
     from freqbias.spectra import ErrorSpectra
 
 
@@ -30,15 +31,19 @@ def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
     }
 
 
-def write_comparison(levels: "dict[str, ErrorSpectra]", out: Path, outcome: Outcome, ranks: int = 1) -> None:
+def write_comparison(levels: "dict[str, Level]", out: Path, outcome: Outcome, ranks: int = 1) -> None:
     """Compare the levels at hand, write the artefacts into ``out``, print, and check the limits of ``outcome``."""
     from freqbias.compare import compare_spectra, write_metrics, write_report
     from freqbias.files import write_text
 
     comparison = compare_spectra(levels.get("pde"), levels.get("network"), levels.get("kernel"))
-    record = run_record(levels, ranks)
+    record = run_record(comparison.spectra, ranks)
     write_metrics(comparison, out / "metrics.json")
     write_report(comparison, out / "report.html", record)
+    if outcome.style is not None:
+        from freqbias.compare.figures import write_figures
+
+        write_figures(comparison, out / "figures", outcome.style)
     write_text(out / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
     outcome.print(comparison)
     if not outcome.as_json:

@@ -14,7 +14,7 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="PDE.nc NETWORK.nc [KERNEL.nc] | RUN RUN…",
-            help="Spectrum files, in any order, or folders of finished runs.",
+            help="Spectrum files (.nc, or .csv of other tools), in any order, or folders of finished runs.",
             show_default=False,
         ),
     ],
@@ -25,12 +25,15 @@ def compare(
 ) -> None:
     """Compare spectrum files, or several finished runs: metrics and a report.
 
-    The kernel flow of infinite width is computed from the files if no kernel file is given.
+    One file must be of freqbias; others may hold the spectra of other tools as CSV or NetCDF. The kernel flow of
+    infinite width is computed from the files if no kernel file is given.
     """
     from freqbias.cli.artefacts import write_comparison
-    from freqbias.compare import check_comparable
+    from freqbias.compare import align
     from freqbias.errors import InputError
     from freqbias.nn import kernel_flow
+    from freqbias.plain_files import read_any
+    from freqbias.plain_spectra import PlainSpectra
     from freqbias.spectra import ErrorSpectra
 
     outcome = Outcome.of(fail_above, as_json, style)
@@ -39,16 +42,16 @@ def compare(
             compare_runs(files, out, outcome)
             return
         files = level_files(files[0])
-    levels: dict[str, ErrorSpectra] = {}
+    levels: dict[str, ErrorSpectra | PlainSpectra] = {}
     for path in files:
-        spectra = ErrorSpectra.read(path)
+        spectra = read_any(path)
         if spectra.level in levels:
             raise InputError(f"{path}: holds the level {spectra.level!r}, which another file holds already")
         levels[spectra.level] = spectra
     if len(levels) < 2:
         raise InputError(f"{files[0]}: at least two of a pde, a network and a kernel file are needed")
-    check_comparable(list(levels.values()))  # before the kernel flow: it takes its time
-    other = next(iter(levels.values()))
+    align(levels)  # before the kernel flow: it takes its time
+    other = next(one for one in levels.values() if isinstance(one, ErrorSpectra))
     if "kernel" not in levels and other.problem.unpredicted is None:
         levels["kernel"] = kernel_flow(other.problem)
     write_comparison(levels, out, outcome)

@@ -1,0 +1,163 @@
+"""Which convention another tool has: why its initial spectrum is not the one of the problem."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.optimize import minimize
+
+from freqbias.compare.comparable import INITIAL_DIFFERENCE
+from freqbias.errors import InputError
+from freqbias.plain_spectra import PlainSpectra
+from freqbias.problem import Problem
+from freqbias.transforms import fourier_transform
+
+#: How near a fitted factor must be to a known one.
+_SAME_FACTOR = 0.03
+#: Fitted shifts of the origin shorter than this part of the box are none.
+_SMALL_SHIFT = 0.01
+#: Points per axis at which shifts are tried (1D, 2D, 3D), over twice the box.
+_SHIFTS = (1024, 96, 32)
+
+_CYCLES = (
+    "frequencies are in cycles per unit of x: they must be in radians (multiply them by 2 pi)",
+    "frequencies are 2 pi times as large as radians per unit of x (divide them by 2 pi)",
+)
+_CONJUGATE = "values are complex conjugates: the exponent must be -i xi.x (conjugate them)"
+_SIGN = "values have the opposite sign: the error is network minus target, f - g (multiply them by -1)"
+
+
+@dataclass(frozen=True)
+class _Hypothesis:
+    """The values are ``factor`` exp(-i xi.shift) times what the problem says, in another convention."""
+
+    changes: tuple[str, ...]
+    factor: complex
+    shift: np.ndarray | None
+    residual: float
+
+
+def initial_difference(plain: PlainSpectra, problem: Problem) -> float:
+    """Norm of ``plain`` at time 0 minus the initial spectrum of ``problem``, relative to the norm of the latter.
+
+    Raises InputError naming the convention if it is above 10 % and a known one explains it, else saying that the
+    targets are different.
+    """
+    weights, values = plain.mesh.node_volumes, plain.runs[0, 0]
+    expected = problem.initial_spectrum(plain.mesh.nodes)
+    norm = _norm(expected, weights)
+    difference = _norm(values - expected, weights) / norm if norm > 0 else np.inf
+    if difference <= INITIAL_DIFFERENCE:
+        return difference
+    best = _simplest(plain, problem)
+    if best:
+        raise InputError(f"{plain.source}: {' or: '.join('; '.join(_sentences(one, problem)) for one in best)}")
+    raise InputError(
+        f"{plain.source}: different targets: its initial spectrum differs by {100 * difference:.3g} % from that of "
+        f"{problem.source}, {100 * INITIAL_DIFFERENCE:g} % is allowed, and no known convention explains it"
+    )
+
+
+def _norm(values: np.ndarray, weights: np.ndarray) -> float:
+    return float(np.sqrt(np.sum(weights * np.abs(values) ** 2)))
+
+
+def _simplest(plain: PlainSpectra, problem: Problem) -> list[_Hypothesis]:
+    """The explanations with the fewest changes; several if the data cannot tell them apart."""
+    found = [one for one in _hypotheses(plain, problem) if one.residual <= INITIAL_DIFFERENCE]
+    counts = [len(_sentences(one, problem)) for one in found]
+    simplest = [one for one, count in zip(found, counts, strict=True) if count == min(counts)]
+    without_shift = [one for one in simplest if one.shift is None]
+    chosen = without_shift or simplest
+    # Those that are much worse than the best one are chance.
+    limit = max(1e-6, 3 * min((one.residual for one in chosen), default=0.0))
+    return [one for one in chosen if one.residual <= limit]
+
+
+def _hypotheses(plain: PlainSpectra, problem: Problem) -> Iterator[_Hypothesis]:
+    weights, values, nodes = plain.mesh.node_volumes, plain.runs[0, 0], plain.mesh.nodes
+    size = problem.upper - problem.lower
+    scales = ((1.0, ()), (2 * np.pi, _CYCLES[:1]), (1 / (2 * np.pi), _CYCLES[1:]))
+    for (scale, cycles), conjugate in product(scales, (False, True)):
+        expected = problem.initial_spectrum(scale * nodes)
+        if _norm(expected, weights) == 0:
+            continue
+        changes = cycles + (() if not conjugate else (_CONJUGATE,))
+        expected = expected.conj() if conjugate else expected
+        factor, residual = _fit(values, expected, weights)
+        yield _Hypothesis(changes, factor, None, residual)
+        shift = _shift(values, expected, weights, nodes, size / scale)
+        if np.any(np.abs(shift) > _SMALL_SHIFT * size / scale):
+            factor, residual = _fit(values, expected * np.exp(-1j * nodes @ shift), weights)
+            yield _Hypothesis(changes, factor, shift, residual)
+
+
+def _fit(values: np.ndarray, expected: np.ndarray, weights: np.ndarray) -> tuple[complex, float]:
+    """The factor that brings ``expected`` nearest to ``values``, and what is left relative to ``values``.
+
+    A factor that is nearly real is taken as real: the constant phase of a convention is 0 or pi.
+    """
+    factor = complex(np.sum(weights * expected.conj() * values) / np.sum(weights * np.abs(expected) ** 2))
+    if abs(factor.imag) <= _SAME_FACTOR * abs(factor):
+        factor = complex(factor.real)
+    if abs(abs(factor) - 1) <= _SAME_FACTOR and factor.imag == 0:
+        factor = complex(np.sign(factor.real))
+    return factor, _norm(values - factor * expected, weights) / _norm(values, weights)
+
+
+def _shift(
+    values: np.ndarray, expected: np.ndarray, weights: np.ndarray, nodes: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    """The a (d,) for which ``values`` are most like ``expected`` times exp(-i xi.a): the peak of their correlation."""
+    products = weights * expected.conj() * values
+    count = _SHIFTS[nodes.shape[1] - 1]
+    axes = [np.linspace(-length, length, count) for length in size]
+    places = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+    start = places[np.argmax(np.abs(fourier_transform(nodes, products, places, sign=1, tolerance=1e-6)))]
+    unit = size / count
+
+    def likeness(steps: np.ndarray) -> float:
+        return -abs(np.sum(products * np.exp(1j * nodes @ (start + unit * steps))))
+
+    return start + unit * minimize(likeness, np.zeros(len(start)), method="Nelder-Mead").x
+
+
+def _sentences(one: _Hypothesis, problem: Problem) -> list[str]:
+    sentences = list(one.changes)
+    factor = one.factor
+    if one.shift is not None:
+        shift = ", ".join(f"{value:.4g}" for value in one.shift)
+        sentences.append(
+            f"values have the phase exp(-i xi.a) with a = {shift}: the origin of x is another "
+            "(multiply them by exp(i xi.a))"
+        )
+    if factor.imag:
+        sentences.append(f"values have the constant factor {factor:.3g} (divide them by it)")
+        return sentences
+    if factor.real < 0:
+        sentences.append(_SIGN)
+    size = abs(factor)
+    if abs(size - 1) > _SAME_FACTOR:
+        names = [name for name, known in _known_factors(problem).items() if abs(size / known - 1) <= _SAME_FACTOR]
+        what = f"{' or '.join(names)}: " if names else ""
+        sentences.append(f"values have a constant factor of {size:.3g}, {what}divide them by it")
+    return sentences
+
+
+def _known_factors(problem: Problem) -> dict[str, float]:
+    """Factors by which tools differ."""
+    bases = {
+        "the number of samples N (a sum instead of a mean)": len(problem.points),
+        "1 / rho_0, the volume of the box (no data density)": 1 / problem.density,
+        f"(2 pi)^d with d = {problem.dimension}": (2 * np.pi) ** problem.dimension,
+    }
+    found = {}
+    for name, value in bases.items():
+        found |= {
+            name: value,
+            f"the inverse of {name}": 1 / value,
+            f"the square root of {name}": np.sqrt(value),
+            f"the inverse square root of {name}": 1 / np.sqrt(value),
+        }
+    return found
