@@ -15,6 +15,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from freqbias import optimizers
+from freqbias.changes import apply_change
 from freqbias.errors import InputError
 from freqbias.families import FAMILIES, Family
 from freqbias.initialization import InitialNetwork, initialize
@@ -82,6 +83,20 @@ class Problem(ProblemData):
         if check_files and settings.target.function is not None and target is None:
             raise InputError(f"{source}: target.function: only Problem.create in Python can set it")
         return cls(settings, target, source)
+
+    def changed(self, changes: dict[str, Any]) -> "Problem":
+        """This problem with other values under dotted keys, such as ``{"network.width": 8000}``.
+
+        Samples, times and mesh follow from the settings again. Raises InputError as ``from_file`` does.
+        """
+        data = self.resolved.model_dump()
+        for key, value in changes.items():
+            apply_change(data, key, value, self.source)
+        try:
+            settings = ProblemSettings.model_validate(data, context={"check_files": False})
+        except ValidationError as error:
+            raise InputError(f"{self.source}: {describe(error, data)}") from error
+        return Problem(settings, self._function, self.source)
 
     def check(self) -> None:
         """Raise InputError for what is wrong with samples, network, training or mesh, before any work is done."""
