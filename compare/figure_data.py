@@ -125,7 +125,7 @@ def _image(artist: Artist) -> dict[str, Any] | None:
         x, y = np.linspace(left, right, columns + 1), np.linspace(bottom, top, rows + 1)
         if artist.origin == "upper":
             y = y[::-1]
-    centres = [0.5 * (edge[1:] + edge[:-1]) for edge in (x, y)]
+    centres = [_middles(edges, name, artist.axes) for edges, name in ((x, "x"), (y, "y"))]
     row, column = _thinned(rows), _thinned(columns)
     norm = artist.norm
     content = packed(values[..., row, :][..., column], norm.vmin, norm.vmax, _COLOUR_STEPS, isinstance(norm, LogNorm))
@@ -138,6 +138,12 @@ def _image(artist: Artist) -> dict[str, Any] | None:
         return image | {"values": content}
     colours = "".join(to_hex(artist.cmap(k / (_COLOURS - 1)))[1:] for k in range(_COLOURS))
     return image | {"extent": _rounded(np.array([x[0], x[-1], y[0], y[-1]]), 8), "colours": colours, "frames": content}
+
+
+def _middles(edges: np.ndarray, name: str, axes: Axes) -> np.ndarray:
+    if getattr(axes, f"get_{name}scale")() == "log":
+        return np.sqrt(edges[1:] * edges[:-1])
+    return 0.5 * (edges[1:] + edges[:-1])
 
 
 def _thinned(count: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from freqbias.compare.curves import limit_magnitudes
 from freqbias.compare.figure_style import UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.panels.panel import Panel, draw
@@ -28,12 +29,14 @@ def _draw(figure: Figure, comparison: Comparison, rows: int) -> None:
     lines = [("average over directions", profiles.frequencies, profiles.magnitude)]
     lines += [(f"along the {cut.name}", cut.distance, cut.magnitude) for cut in comparison.cuts]
     grid = figure.subplots(rows, 2, sharey=True, squeeze=False)
+    shown = []
     for axes, (name, xi, magnitude) in zip(grid.flat, lines, strict=False):
-        draw_milestones(axes, comparison, xi, magnitude, {})
+        shown += draw_milestones(axes, comparison, xi, magnitude, {})
         axes.set_title(name)
         axes.set_xlabel(f"|ξ| ({UNIT})")
     for axes in grid.flat[len(lines) :]:
         axes.remove()
     for row in grid:
         row[0].set_ylabel("|v̂(ξ,t)| (unit of the target)")
+    limit_magnitudes(grid[0, 0], shown, decades=5)
     grid[0, 0].legend(loc="best")

@@ -57,7 +57,7 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
         significant |= np.isfinite(times)
         look = {"linestyle": "none" if level == "network" else LEVEL_DASHES[level]}
         if level == "network":
-            look |= {"marker": "o", "markersize": 3.2, "markerfacecolor": "none", "markevery": max(1, len(xi) // 150)}
+            look |= {"marker": "o", "markersize": 3.2, "markerfacecolor": "none", "markevery": max(1, len(xi) // 60)}
         axes.plot(xi, times, color=LEVEL_COLOURS[level], label=comparison.names[level], **look)
         if (band := profiles.emergence_time_band[level]) is not None:
             # A run that never learns a frequency reaches beyond the upper end of the figure.

@@ -29,16 +29,19 @@ def spectra(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
 def _draw(figure: Figure, comparison: Comparison) -> None:
     axes = figure.subplots()
     profiles = comparison.profiles
-    draw_milestones(axes, comparison, profiles.frequencies, profiles.magnitude, profiles.magnitude_band)
+    shown = draw_milestones(axes, comparison, profiles.frequencies, profiles.magnitude, profiles.magnitude_band)
+    limit_magnitudes(axes, shown, decades=5)
     axes.set_xlabel(frequency_label(comparison))
     axes.set_ylabel("|v̂(ξ,t)| (unit of the target)")
     axes.legend(loc="upper right")
 
 
-def draw_milestones(axes: Axes, comparison: Comparison, xi: np.ndarray, magnitude: Found, bands: Found) -> None:
+def draw_milestones(
+    axes: Axes, comparison: Comparison, xi: np.ndarray, magnitude: Found, bands: Found
+) -> list[np.ndarray]:
     """``magnitude[level]`` (T, k) over ``xi`` (k,) at a few times: theory as lines, network as markers.
 
-    In a page all levels are also curves that move with time, over these.
+    In a page all levels are also curves that move with time, over these. Returns what is shown.
     """
     number_of_axes, shown = len(axes.figure.axes), []
     for number, k in enumerate(milestones(comparison)):
@@ -48,7 +51,7 @@ def draw_milestones(axes: Axes, comparison: Comparison, xi: np.ndarray, magnitud
             look = {"linestyle": dashes}
             if level == "network":
                 look = {"marker": marker, "linestyle": "none", "markerfacecolor": "none", "markersize": 3.2}
-                look["markevery"] = max(1, len(xi) // 75)
+                look["markevery"] = max(1, len(xi) // 60)
             gid = f"milestone-{number_of_axes}-{k}-{level}"
             axes.plot(xi, magnitude[level][k], color=colour, gid=gid, **look)
             if (band := bands.get(level)) is not None:
@@ -61,5 +64,5 @@ def draw_milestones(axes: Axes, comparison: Comparison, xi: np.ndarray, magnitud
         label = f"_{comparison.names[level]}"
         (line,) = axes.plot(xi, np.zeros_like(xi), color=LEVEL_COLOURS[level], label=label, visible=False, **look)
         moving_curve(line, magnitude[level])
-    limit_magnitudes(axes, shown, decades=5)
     axes.set_xlim(0, xi[-1])
+    return shown

@@ -76,7 +76,7 @@
   function polyline(places) {
     let path = "";
     places.forEach((place, number) => {
-      if (place) path += `${places[number - 1] ? "L" : "M"}${place[0].toFixed(1)} ${place[1].toFixed(1)}`;
+      if (place) path += `${places[number - 1] ? "L" : "M"}${place[0].toFixed(2)} ${place[1].toFixed(2)}`;
     });
     return path;
   }
