@@ -18,6 +18,7 @@ def runs_table(summaries: Sequence[RunSummary], columns: dict[str, str], head: s
 
     ``head`` is what a run is called; None where the values name it. The caller prints the table.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
@@ -29,11 +30,14 @@ def runs_table(summaries: Sequence[RunSummary], columns: dict[str, str], head: s
         title_justify="left",
         caption=Text("\n".join(notes)) if notes else None,
         caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
     )
     for title in (*([head] if head else []), *columns.values(), "status"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for title in (*(pair.name for pair in PAIRS), "bias, theory", "bias, network"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold", min_width=9)
     for one in summaries:
         values = ["–" if (value := one.values.get(key)) is None else plain(value) for key in columns]
         status = one.grade or "" if one.status is Status.MEASURED else str(one.status)

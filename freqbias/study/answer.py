@@ -1,5 +1,6 @@
 """What a study found, in a sentence or two: from its slopes and effects."""
 
+import numpy as np
 import pandas as pd
 
 from freqbias.compare.numbers import short
@@ -12,6 +13,8 @@ from freqbias.study.slopes import FEWEST, Slope
 
 #: What changes a quantity by less than this factor does not matter to it.
 NO_MATTER = 1.05
+#: A line is bent if the slopes between neighbours spread over more than this, absolutely and relative to its slope.
+_BENT = 0.5
 
 
 def answer(study: Study, table: pd.DataFrame, slopes: list[FittedSlope], effects: list[Effect]) -> list[str]:
@@ -20,8 +23,12 @@ def answer(study: Study, table: pd.DataFrame, slopes: list[FittedSlope], effects
     if quantity is None:
         sentences = [_nothing(table), _failed(table)]
     else:
-        along = [_along_numbers(column, quantity, slopes) for column in study.columns]
-        sentences = [*along, _what_matters(quantity, effects), _range(study, table, quantity), _failed(table)]
+        of_quantity = [one for one in slopes if one.quantity == quantity]
+        along = [_along_numbers(column, quantity, of_quantity) for column in study.columns]
+        compared = [_what_matters(quantity, effects)]
+        every_slope = of_quantity and all(isinstance(one.result, Slope) for one in of_quantity)
+        sentences = along + compared if every_slope else compared + along
+        sentences += [_range(study, table, quantity), _failed(table)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -40,31 +47,37 @@ def in_brackets(others: dict) -> str:
 
 
 def slope_text(slope: Slope) -> str:
-    """−1.02 ± 0.05."""
-    return f"{slope.exponent:.2f} ± {_two_digits(slope.half_width)}".replace("-", "−")
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
+    """−1.02 ± 0.05: as many decimals as the interval is worth, at least two and at most four."""
+    decimals = 4 if slope.half_width < 1e-4 else int(np.clip(-np.floor(np.log10(slope.half_width)), 2, 4))
+    return f"{slope.exponent:.{decimals}f} ± {slope.half_width:.{decimals}f}".replace("-", "−")
 
 
 def _along_numbers(column: Column, quantity: str, slopes: list[FittedSlope]) -> str:
     """How the quantity follows a column of numbers."""
-    found = [one for one in slopes if one.column.name == column.name and one.quantity == quantity]
     powers, others = [], []
-    for one in found:
+    for one in slopes:
+        if one.column.name != column.name:
+            continue
         where = f" with {in_brackets(one.others)}" if one.others else ""
         if isinstance(one.result, Slope):
-            few = " (three values only, so the interval is wide)" if one.result.count == FEWEST else ""
-            powers.append(f"{slope_text(one.result)}{where}{few}")
+            powers.append(f"{slope_text(one.result)}{where}{_doubts(one.result)}")
         else:
             others.append(f"{where} no power fits ({one.result.reason})")
-    if not found:
-        return ""
-    if not powers:
-        return f"To the {in_words(quantity)} against {column.short_name}{','.join(others)}."
-    text = f"The {in_words(quantity)} goes as {column.short_name} to the power {' and '.join(powers)}"
-    return f"{text};{','.join(others)}." if others else f"{text}."
+    if powers:
+        text = f"The {in_words(quantity)} goes as {column.short_name} to the power {' and '.join(powers)}"
+        return f"{text};{','.join(others)}." if others else f"{text}."
+    return f"To the {in_words(quantity)} against {column.short_name}{','.join(others)}." if others else ""
+
+
+def _doubts(slope: Slope) -> str:
+    """In parentheses: few values, and slopes between neighbours that differ much."""
+    doubts = []
+    if slope.count == FEWEST:
+        doubts.append("three values only, so the interval is wide")
+    low, high = min(slope.local), max(slope.local)
+    if high - low > max(_BENT, _BENT * abs(slope.exponent)):
+        doubts.append(f"between neighbours from {low:.2g} to {high:.2g}".replace("-", "−"))
+    return f" ({'; '.join(doubts)})" if doubts else ""
 
 
 def _what_matters(quantity: str, effects: list[Effect]) -> str:
@@ -73,13 +86,14 @@ def _what_matters(quantity: str, effects: list[Effect]) -> str:
     if len(found) < 2:
         return ""
     texts = [
-        f"{one.column.short_name} changes it by a factor of {short(one.factor, 3)}"
+        f"{one.column.short_name} by a factor of {short(one.factor, 2)}"
         if one.factor > NO_MATTER
-        else f"{one.column.short_name} hardly at all ({100 * (one.factor - 1):.1g} %)"
+        else f"{one.column.short_name} by {100 * (one.factor - 1):.1g} %"
         for one in found
     ]
-    start = texts[0][0].upper() + texts[0][1:]
-    return f"{start}, {', '.join(texts[1:])}, with the others held."
+    name, rest = texts[0].split(" by ", 1)
+    changes = f"{name[0].upper()}{name[1:]} changes the {in_words(quantity)} by {rest}"
+    return f"{changes}, {', '.join(texts[1:])}, each with the others held."
 
 
 def _range(study: Study, table: pd.DataFrame, quantity: str) -> str:

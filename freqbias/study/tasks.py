@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freqbias.errors import FreqbiasError, Interrupted
+from freqbias.files import remove_leftovers
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
 from freqbias.study.level_keys import level_key
@@ -119,8 +120,11 @@ def _in_pool(
 
 
 def _message(compute: Compute, task: LevelTask) -> str | None:
+    remove_leftovers(task.path)
     try:
         compute(task)
+    except Interrupted:
+        raise
     except FreqbiasError as error:
         # The name of the point stands beside the message.
         return str(error).removeprefix(f"{task.problem.source}: ")
