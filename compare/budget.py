@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -255,15 +254,3 @@ def read_budget(path: str | os.PathLike) -> ErrorBudget:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not a file of an error budget: {error}") from error
     return ErrorBudget(*curves, tuple(terms))
-
-
-def stored_budget(path: str | os.PathLike, times: np.ndarray, total: np.ndarray | None) -> ErrorBudget | None:
-    """The budget in ``path`` if it is one of the difference ``total`` (T,) at ``times`` (T,), else None.
-
-    Raises InputError if there is a file that cannot be read.
-    """
-    if total is None or not Path(path).exists():
-        return None
-    budget = read_budget(path)
-    same = len(budget.times) == len(times) and np.allclose(budget.times, times, rtol=1e-9, atol=0)
-    return budget if same and np.allclose(budget.total, total, rtol=1e-6, atol=1e-14) else None

@@ -3,6 +3,8 @@
 import json
 import platform
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,9 @@ from freqbias.cli.outcome import Outcome
 from freqbias.versions import versions
 
 if TYPE_CHECKING:
+    from freqbias.compare import Comparison
     from freqbias.compare.alignment import Level
+    from freqbias.compare.budget import ErrorBudget
     from freqbias.spectra import ErrorSpectra
 
 
@@ -31,13 +35,25 @@ def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
     }
 
 
-def write_comparison(levels: "dict[str, Level]", out: Path, outcome: Outcome, ranks: int = 1) -> None:
-    """Compare the levels at hand, write the artefacts into ``out``, print, and check the limits of ``outcome``."""
+def write_comparison(
+    levels: "dict[str, Level]",
+    out: Path,
+    outcome: Outcome,
+    ranks: int = 1,
+    budget: "Callable[[Comparison], ErrorBudget | None] | None" = None,
+    record: dict[str, Any] | None = None,
+) -> None:
+    """Compare the levels at hand, write the artefacts into ``out``, print, and check the limits of ``outcome``.
+
+    ``budget`` gives the error budget of the comparison; ``record`` is what made the levels, by default this command.
+    """
     from freqbias.compare import compare_spectra, write_metrics, write_report
     from freqbias.files import write_text
 
     comparison = compare_spectra(levels.get("pde"), levels.get("network"), levels.get("kernel"))
-    record = run_record(comparison.spectra, ranks)
+    if budget is not None:
+        comparison = replace(comparison, budget=budget(comparison))
+    record = record or run_record(comparison.spectra, ranks)
     write_metrics(comparison, out / "metrics.json")
     write_report(comparison, out / "report.html", record)
     if outcome.style is not None:

@@ -1,5 +1,6 @@
 """``freqbias compare``: theory against network."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,17 +31,19 @@ def compare(
     """
     from freqbias.cli.artefacts import write_comparison
     from freqbias.compare import align
+    from freqbias.compare.budget_run import FILE, stored_budget
     from freqbias.errors import InputError
     from freqbias.nn import kernel_flow
     from freqbias.plain_files import read_any
     from freqbias.plain_spectra import PlainSpectra
     from freqbias.spectra import ErrorSpectra
 
-    outcome = Outcome.of(fail_above, as_json, style)
+    outcome, budget = Outcome.of(fail_above, as_json, style), None
     if are_runs(files):
         if len(files) > 1:
             compare_runs(files, out, outcome)
             return
+        budget = partial(stored_budget, files[0] / FILE)
         files = level_files(files[0])
     levels: dict[str, ErrorSpectra | PlainSpectra] = {}
     for path in files:
@@ -54,4 +57,4 @@ def compare(
     other = next(one for one in levels.values() if isinstance(one, ErrorSpectra))
     if "kernel" not in levels and other.problem.unpredicted is None:
         levels["kernel"] = kernel_flow(other.problem)
-    write_comparison(levels, out, outcome)
+    write_comparison(levels, out, outcome, budget=budget)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from freqbias.cli.budget import budget
 from freqbias.cli.compare import compare
 from freqbias.cli.export import export
 from freqbias.cli.failure import reported_failures
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, solve, kernel, train, compare, study, export, mesh):
+for command in (run, solve, kernel, train, compare, budget, study, export, mesh):
     app.command()(command)
 
 

@@ -56,6 +56,8 @@ class Outcome:
         from rich.console import Console
 
         sentences = [verdict(comparison).sentence, *(finding.sentence for finding in comparison.findings)]
+        if comparison.budget is not None:
+            sentences.append(comparison.budget.sentence)
         console = Console()
         console.print(*sentences, sep="\n", markup=False, highlight=False)
         console.print(summary_table(comparison))

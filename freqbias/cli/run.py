@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from freqbias import torchrun
+from freqbias.cli.budget import BudgetOption, budget_measurement
 from freqbias.cli.device import DeviceOption
 from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
 from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
-from freqbias.cli.quantities import MemoryOption, in_bytes
+from freqbias.cli.quantities import MemoryOption, in_bytes, in_seconds
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
 from freqbias.cli.train import train_and_write
 from freqbias.errors import InputError
@@ -20,6 +21,8 @@ from freqbias.errors import InputError
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+    from freqbias.compare import Comparison
+    from freqbias.compare.budget import ErrorBudget
     from freqbias.problem import Problem
     from freqbias.spectra import ErrorSpectra
 
@@ -32,11 +35,12 @@ def run(
     resume: ResumeOption = False,
     checkpoint_every: CheckpointOption = 60.0,
     device: DeviceOption = "cpu",
+    budget: BudgetOption = "2min",
     fail_above: FailAboveOption = None,
     as_json: JsonOption = False,
     style: StyleOption = None,
 ) -> None:
-    """Predict, train and compare: writes spectra, metrics and a report."""
+    """Predict, train and compare: writes spectra, the error budget, metrics and a report."""
     if torchrun.started():
         raise InputError("run: is no command for torchrun: run solve and train apart, then compare")
     from mpi4py import MPI
@@ -44,7 +48,7 @@ def run(
     from freqbias.files import write_text
 
     comm = MPI.COMM_WORLD
-    bound, outcome = in_bytes(memory), Outcome.of(fail_above, as_json, style)
+    bound, seconds, outcome = in_bytes(memory), in_seconds(budget, "--budget"), Outcome.of(fail_above, as_json, style)
     problem = read_problem_on_all_ranks(problem_file, changes, comm)
     if comm.rank == 0:
         if device != "cpu":  # PyTorch takes seconds to import
@@ -56,7 +60,8 @@ def run(
     if problem.unpredicted is None:
         pde = _solve(problem, comm, bound, out / "pde.nc", resume, checkpoint_every)
     if comm.rank == 0:
-        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device, outcome)
+        measure = budget_measurement(out, seconds, bound, device, outcome)
+        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device, outcome, measure)
     else:
         # Rank 0 keeps its state and then ends the job.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,6 +100,7 @@ def _train_and_compare(
     checkpoint_every: float,
     device: str,
     outcome: Outcome,
+    budget: "Callable[[Comparison], ErrorBudget | None]",
 ) -> None:
     from freqbias import nn
     from freqbias.cli.artefacts import write_comparison
@@ -116,7 +122,7 @@ def _train_and_compare(
     else:
         levels["kernel"] = level("kernel", lambda path: _kernel_flow(problem, path))
     levels["network"] = level("network", lambda path: train_and_write(problem, path, resume, checkpoint_every, device))
-    write_comparison(levels, out, outcome, ranks)
+    write_comparison(levels, out, outcome, ranks, budget)
 
 
 def _kernel_flow(problem: "Problem", path: Path) -> "ErrorSpectra":

@@ -1,0 +1,181 @@
+"""The controlled changes of the network: what separates it from the kernel flow of infinite width."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from freqbias.compare.budget_change import Change, Measurement, noise_of
+from freqbias.compare.budget_variants import smaller_steps, trained, variant
+from freqbias.compare.numbers import short
+from freqbias.problem import Problem
+
+if TYPE_CHECKING:
+    from freqbias.compare.budget_laboratory import Laboratory, Result
+
+#: Up to this tolerance the error of gradient flow is no part of that of the width.
+_CAREFUL_FLOW = 1e-3
+#: The tolerance of the flow that flow is held against is smaller by this factor.
+_FLOW_FACTOR, _LEAST_FLOW = 10, 1e-10
+#: The network is widened until what is left is at most this part of the term, at most so often.
+_SETTLED = 0.25
+_MOST_WIDENINGS = 2
+#: An error of 1/m leaves a third of what four times the width changes.
+_EXTRAPOLATION = 1 / 3
+#: The same training without the noise of choices and of single precision.
+_WITHOUT_BATCHES = {"training.batch": None, "training.precision": "float64"}
+
+
+def _flow(laboratory: "Laboratory") -> bool:
+    return laboratory.problem("network").settings.training.optimizer == "gradient-flow"
+
+
+class Width(Change):
+    """The network has finitely many neurons, and, drawn at random, not quite the law's frequencies."""
+
+    key = "width"
+    name = "finite width"
+    meaning = "the network has finitely many neurons"
+    plan = "a wider network"
+
+    def seconds(self, laboratory):
+        wide = laboratory.seconds("network-wide-4", "network", 4.0)
+        if _flow(laboratory):
+            return wide + (0.0 if self._careful(laboratory) else Step().seconds(laboratory))
+        return wide + Step().seconds(laboratory)
+
+    def _careful(self, laboratory) -> bool:
+        return laboratory.problem("network").settings.training.tolerance <= _CAREFUL_FLOW
+
+    def measure(self, laboratory):
+        problem = laboratory.problem("network")
+        changes, network = {}, _without_batches(laboratory)
+        if _flow(laboratory) and not self._careful(laboratory):
+            changes, network = _finer_flow(problem), _fine(laboratory)
+        if problem.settings.network.sampling == "random":
+            width = _multiple_of_four(4 * problem.settings.network.width)
+            changes |= _WITHOUT_BATCHES | {"network.width": width, "network.sampling": "quadrature"}
+            wide = laboratory.result("network-wide-4", "network", trained(problem, changes))
+            values = network.values - wide.values
+            return Measurement(values, f"{width} neurons by quadrature instead of random ones", noise_of(wide.noise))
+        widened = self._widened(laboratory, problem, network, changes | _WITHOUT_BATCHES)
+        if _flow(laboratory):
+            return widened
+        # In the limit of infinite width steps are known exactly: what they add is a part of the width's effect.
+        return replace(widened, values=widened.values - Step().measure(laboratory).values)
+
+    def _widened(self, laboratory, problem, network, changes) -> Measurement:
+        """Widen until what is left to infinite width, the kernel flow, is small or extrapolation explains it."""
+        before, kernel = problem.settings.network.width, laboratory.level("kernel").values
+        last, values, seconds = network, np.zeros_like(kernel), [laboratory.level("network").seconds]
+        for number in range(1, _MOST_WIDENINGS + 1):
+            factor = 4**number
+            wide = laboratory.result(
+                f"network-wide-{factor}", "network", trained(problem, changes | {"network.width": factor * before})
+            )
+            seconds.append(wide.seconds)
+            step, left = last.values - wide.values, wide.values - kernel
+            # What is left may have another direction: only where it is that of the step an error of 1/m is behind it.
+            part = np.clip(laboratory.inner(step, left) / max(laboratory.inner(step, step), 1e-300), 0, _EXTRAPOLATION)
+            values = network.values - wide.values + part * step
+            change = f"width {factor * before} instead of {before}"
+            change += f", extrapolated by {100 * part:.0f} % of the last step" if part > 0.01 else ""
+            last, remaining, caveat = wide, laboratory.size(left - part * step), None
+            if remaining <= _SETTLED * laboratory.size(values) or number == _MOST_WIDENINGS:
+                break
+            growth = 1.3 * seconds[-1] / seconds[-2] if seconds[-2] > 0 else 4.0
+            if not laboratory.affords(seconds[-1] * float(np.clip(growth, 1.5, 4.0))):
+                caveat = laboratory.not_settled(remaining)
+                break
+        return Measurement(values, change, noise_of(network.noise, wide.noise), caveat)
+
+
+class Step(Change):
+    """Training moves by finite steps, or follows the gradient flow up to a tolerance.
+
+    The response of the kernel flow knows the steps: what is left of them is theirs in a network of finite width.
+    """
+
+    key = "step"
+    name = "the finite step"
+    meaning = "training moves by steps, or follows the flow up to training.tolerance"
+    plan = "smaller steps"
+
+    def seconds(self, laboratory):
+        if _flow(laboratory):
+            return laboratory.seconds("network-fine", "network", 2.5)
+        return laboratory.seconds("network-half", "network", 2.0) + laboratory.seconds("kernel-half", "kernel", 1.0)
+
+    def refusal(self, laboratory):
+        training = laboratory.problem("network").settings.training
+        if _flow(laboratory) and training.tolerance <= _LEAST_FLOW:
+            return f"training.tolerance = {training.tolerance:.2g} is the smallest one"
+        return None
+
+    def measure(self, laboratory):
+        problem = laboratory.problem("network")
+        if _flow(laboratory):
+            fine = _fine(laboratory)
+            tolerance = problem.settings.training.tolerance
+            smaller = _finer_flow(problem)["training.tolerance"]
+            change = f"training.tolerance {smaller:.2g} instead of {tolerance:.2g}"
+            return Measurement(laboratory.level("network").values - fine.values, change, noise_of(fine.noise))
+        network, kernel = _without_batches(laboratory), laboratory.level("kernel")
+        changes, times = smaller_steps(problem)
+        half = laboratory.result("network-half", "network", trained(problem, changes | _WITHOUT_BATCHES, times))
+        kernel_problem = laboratory.problem("kernel")
+        response = laboratory.result("kernel-half", "kernel", variant(kernel_problem, changes, times=times))
+        # An error of first order: half of the step leaves half of it.
+        values = 2 * ((network.values - kernel.values) - (half.values - response.values))
+        rate = problem.settings.training.learning_rate
+        change = f"steps of half the size (learning rate {short(changes['training.learning_rate'])} instead of "
+        change += f"{short(rate)}), extrapolated"
+        return Measurement(values, change, noise_of(2 * network.noise, 2 * half.noise))
+
+
+def _finer_flow(problem: Problem) -> dict[str, Any]:
+    return {"training.tolerance": max(_LEAST_FLOW, problem.settings.training.tolerance / _FLOW_FACTOR)}
+
+
+def _fine(laboratory: "Laboratory") -> "Result":
+    """The network with a smaller tolerance of its flow."""
+    problem = laboratory.problem("network")
+    changes = _finer_flow(problem) | {"training.precision": "float64"}
+    return laboratory.result("network-fine", "network", trained(problem, changes))
+
+
+class Batches(Change):
+    """Training sees some of the samples in a step, or computes in single precision."""
+
+    key = "batches"
+    name = "mini-batches and precision"
+    meaning = "a step sees some of the samples, or rounds to single precision"
+    plan = "all samples in every step, in double precision"
+
+    def refusal(self, laboratory):
+        return None if has_batches(laboratory) else "every step sees all samples, in double precision"
+
+    def seconds(self, laboratory):
+        training, count = laboratory.problem("network").settings.training, len(laboratory.problem("network").points)
+        return laboratory.seconds("network-full", "network", max(1.0, count / (training.batch or count)))
+
+    def measure(self, laboratory):
+        full = _without_batches(laboratory)
+        return Measurement(laboratory.level("network").values - full.values, self.plan, noise_of(full.noise))
+
+
+def has_batches(laboratory: "Laboratory") -> bool:
+    """Whether steps see some of the samples, or round to single precision."""
+    training = laboratory.problem("network").settings.training
+    return not _flow(laboratory) and (training.batch is not None or training.precision != "float64")
+
+
+def _without_batches(laboratory: "Laboratory") -> "Result":
+    """The network of the run, trained with all samples in every step and in double precision."""
+    if not has_batches(laboratory):
+        return laboratory.level("network")
+    return laboratory.result("network-full", "network", trained(laboratory.problem("network"), _WITHOUT_BATCHES))
+
+
+def _multiple_of_four(width: int) -> int:
+    return max(4, 4 * round(width / 4))
