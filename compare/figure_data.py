@@ -22,8 +22,8 @@ from freqbias.compare.packed import packed
 
 #: Points of a curve and cells of an image along an axis that the page keeps.
 _MOST_POINTS, _MOST_CELLS = 400, 120
-#: Of values in a colour scale: 1 % of the value over five decades.
-_COLOUR_STEPS = 1200
+#: Of values in a colour scale, over five decades: in an image 1 % of the value, over frequency and time a thousandth.
+_PIXEL_STEPS, _CELL_STEPS = 1200, 12_000
 #: Of curves that move, over at most this many decades: a thousandth of the value.
 _CURVE_STEPS, _CURVE_DECADES = 40_000, 16
 #: Colours of a colour scale.
@@ -128,7 +128,8 @@ def _image(artist: Artist) -> dict[str, Any] | None:
     centres = [_middles(edges, name, artist.axes) for edges, name in ((x, "x"), (y, "y"))]
     row, column = _thinned(rows), _thinned(columns)
     norm = artist.norm
-    content = packed(values[..., row, :][..., column], norm.vmin, norm.vmax, _COLOUR_STEPS, isinstance(norm, LogNorm))
+    steps = _CELL_STEPS if isinstance(artist, QuadMesh) else _PIXEL_STEPS
+    content = packed(values[..., row, :][..., column], norm.vmin, norm.vmax, steps, isinstance(norm, LogNorm))
     image = {
         "label": artist.get_label().removeprefix("_") if not artist.get_label().startswith("_child") else "",
         "x": _rounded(centres[0][column]),

@@ -43,6 +43,5 @@ def missing_status(comparison: Comparison, *levels: str) -> Status:
 
 
 def _alignment_errors(comparison: Comparison, level: str) -> list[float]:
-    alignment = getattr(comparison, "alignment", {}).get(level)
-    error = getattr(alignment, "error", None)
-    return [] if error is None else [float(error.max())]
+    alignment = comparison.alignment.get(level)
+    return [] if alignment is None else [float(alignment.error.max())]

@@ -281,7 +281,7 @@ def test_values_under_the_pointer(chromium, line_report):
     assert frequency == pytest.approx(5.01, abs=0.2)
     exact = np.interp(frequency, xi, comparison.profiles.magnitude["pde"][12])
     assert rows[0][0] == "|v̂|"
-    assert number(rows[0][1]) == pytest.approx(exact, rel=0.02)
+    assert number(rows[0][1]) == pytest.approx(exact, rel=0.006)
     # The curves that move, at the time of the slider.
     frequency = float(found["spectrum"]["heading"].removeprefix("ξ = "))
     assert frequency == pytest.approx(8.0, abs=0.1)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -24,6 +25,9 @@ from compare_cases import (
 )
 
 from freqbias.compare import compare_spectra, metrics, verdict, write_report
+from freqbias.compare.budget import ErrorBudget
+from freqbias.compare.numbers import short
+from freqbias.compare.packed import packed
 from freqbias.compare.panels import PANELS
 from freqbias.compare.report import report_html
 from freqbias.compare.setting import setting_rows
@@ -155,6 +159,56 @@ def test_the_verdict_comes_first(page, comparison):
     sentence = verdict(comparison).sentence
     assert texts.index(sentence) < texts.index("Decay of single frequencies")
     assert 'data-grade="agree"' in page
+
+
+def test_findings_and_budget_follow_the_verdict():
+    """A network that runs 1.4 times as fast as the theory; a budget."""
+    problem = three_tones()
+    fast, size = three_tones_pde(problem, 1.4), len(problem.times)
+    found = compare_spectra(spectra("pde", three_tones_pde(problem), problem), spectra("network", fast, problem), None)
+    zero = np.zeros(size)
+    found = replace(found, budget=ErrorBudget(found.times, zero, zero, ()))
+    assert found.findings
+    texts = [text.strip() for text in Document(report_html(found, {})).texts if text.strip()]
+    start = texts.index(verdict(found).sentence)
+    wanted = ["It looks like", *(one.sentence for one in found.findings)]
+    wanted += ["What makes the difference", found.budget.sentence]
+    assert texts[start + 1 : start + 1 + len(wanted)] == wanted
+    assert texts.index("Decay of single frequencies") > start + len(wanted)
+
+
+def test_packed_arrays_keep_what_they_promise():
+    values = np.concatenate([[0.0, np.nan, 1e-9, 1e9], np.logspace(-5, 1, 996)]).reshape(4, 250)
+    found = unpacked(packed(values, 1e-4, 10.0, 40_000, True))
+    known = np.clip(np.where(values > 0, values, 1e-4), 1e-4, 10.0)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+    np.testing.assert_allclose(found[~np.isnan(values)], known[~np.isnan(values)], rtol=1.5e-4)
+    found = unpacked(packed(np.ma.masked_greater(np.array([[-1.0, 0.5, 2.0]]), 1), -1.0, 1.0, 201, False))
+    np.testing.assert_allclose(found, [[-1.0, 0.5, np.nan]], atol=1e-12)
+
+
+def test_the_data_are_those_of_the_comparison(page, comparison):
+    data = data_of(page)
+    np.testing.assert_allclose(data["times"], comparison.times, rtol=1e-5)
+    (axes,) = data["figures"]["spectra"]
+    step = -(-len(comparison.profiles.frequencies) // 400)
+    np.testing.assert_allclose(axes["xs"][0], comparison.profiles.frequencies[::step], atol=1e-12)
+    for level, curve in zip(("pde", "kernel", "network"), axes["curves"], strict=True):
+        assert curve["label"] == comparison.names[level]
+        exact = comparison.profiles.magnitude[level][:, ::step]
+        np.testing.assert_allclose(unpacked(curve["frames"]), exact, rtol=1e-3, atol=1e-15 * exact.max())
+    main, below = data["figures"]["decay"]
+    assert [axes["x"]["time"] for axes in (main, below)] == [True, True]
+    curves = {curve["label"]: curve["y"] for curve in main["curves"]}
+    exact = comparison.decay.ratio["network"][1:, 0]
+    np.testing.assert_allclose(curves[f"ξ = {short(comparison.decay.frequencies[0, 0])}, network"], exact, rtol=1e-4)
+    (axes,) = data["figures"]["heat-kernel"]
+    (image,) = axes["images"]
+    rows = [int(np.abs(comparison.profiles.frequencies - y).argmin()) for y in image["y"]]
+    exact = comparison.profiles.magnitude["kernel"][1:, rows].T
+    np.testing.assert_allclose(image["x"], comparison.times[1:], rtol=1e-4)
+    largest = max(values.max() for values in comparison.profiles.magnitude.values())
+    np.testing.assert_allclose(unpacked(image["values"]), np.maximum(exact, largest * 1e-5), rtol=1e-3)
 
 
 def test_nothing_is_loaded_from_elsewhere(page):

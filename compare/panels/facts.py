@@ -10,8 +10,13 @@ from freqbias.compare.setting import setting_rows
 
 def setting(comparison: Comparison, run: dict[str, Any]) -> Panel:
     """The levels and the problem in short."""
-    table = Table([], [[Cell(key), Cell(text)] for key, text in setting_rows(comparison).items()])
-    return Panel("setting", "Setting", tables=[table])
+    rows = [[Cell(key), Cell(text)] for key, text in setting_rows(comparison).items()]
+    for level, facts in comparison.alignment.items():
+        if facts.notes:
+            text = "; ".join(facts.notes)
+            text += f"; estimated error {short(float(facts.error.max()), 2)} of the norm of its initial spectrum"
+            rows.append([Cell(f"Alignment of {comparison.names[level]}"), Cell(text)])
+    return Panel("setting", "Setting", tables=[Table([], rows)])
 
 
 def computation(comparison: Comparison, run: dict[str, Any]) -> Panel | None:

@@ -69,6 +69,11 @@ class Cell:
         """The symbol of the status; empty for a measured number."""
         return LEGEND[self.status][0] if self.status in LEGEND else ""
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no more to show than why there is nothing."""
+        return self.text in ("", "–")
+
 
 @dataclass(frozen=True)
 class Table:

@@ -185,7 +185,7 @@
         const values = image.unpacked ?? (image.unpacked = await unpack(image.values));
         const code = (image.frame ?? values.codes)[row * image.x.length + column];
         const names = [`${symbol(this.data.x)} = ${short(image.x[column])}`, `${symbol(this.data.y)} = ${short(image.y[row])}`];
-        const text = code === 1 ? `≤ ${short(values.value(code), 2)}` : short(values.value(code));
+        const text = `${code === 1 ? "≤ " : ""}${short(values.value(code), values.steps > 5000 ? 3 : 2)}`;
         return { heading: names.join(", "), rows: [["", image.label, text]], points: [] };
       }
       const candidates = this.places.map((places) => nearest(places, x));
