@@ -19,6 +19,8 @@ from freqbias.spectra import ErrorSpectra
 
 #: The common frequencies must leave out at most this part of the norm of any level's initial spectrum.
 _LEFT_OUT = 0.1
+#: A spectrum of another tool that loses more than this part of its norm by interpolation keeps its own frequencies.
+_COARSE = 0.01
 #: Below this, a difference of initial spectra is not worth a note.
 _NOTEWORTHY = 1e-3
 
@@ -50,8 +52,9 @@ def align(levels: Mapping[str, Level]) -> Aligned:
     """Bring ``levels`` (pde, kernel, network, as far as they are there) to common frequencies and times.
 
     Frequencies: the first of those meshes, in this order, that lies within the frequencies of all levels, else the
-    part of one that all share. Times: the outputs of the first level that lie between outputs of all. What agrees
-    already is left as it is. A spectrum without a problem gets that of the first level with one.
+    part of one that all share; those of another tool only if they are too coarse to be interpolated. Times: the
+    outputs of the first level that lie between outputs of all. What agrees already is left as it is. A spectrum
+    without a problem gets that of the first level with one.
 
     Raises InputError if the levels belong to different settings, targets or conventions, or have too little in
     common; NumericalError if a spectrum is not finite.
@@ -64,17 +67,22 @@ def align(levels: Mapping[str, Level]) -> Aligned:
     check_comparable(list(own.values()))
     problem = next(iter(own.values())).problem
     notes: dict[str, list[str]] = {level: [] for level in levels}
+    differences = {}
     for level, one in levels.items():
         if isinstance(one, PlainSpectra):
             levels[level] = _checked(one, problem)
             notes[level] += levels[level].notes
-            difference = initial_difference(levels[level], problem)
-            if difference > _NOTEWORTHY:
-                percent = f"{100 * difference:.2g} %"
+            differences[level] = initial_difference(levels[level], problem)
+            if differences[level] > _NOTEWORTHY:
+                percent = f"{100 * differences[level]:.2g} %"
                 notes[level].append(f"the initial spectrum differs by {percent} from that of the samples")
     names = {level: _name(level, one, levels) for level, one in levels.items()}
     meshes = {names[level]: one.mesh for level, one in levels.items()}
     mesh = common_mesh(meshes, [names[level] for level in own])
+    for level, difference in differences.items():
+        if _loses(levels[level], mesh, problem) > difference + _COARSE:
+            mesh = common_mesh(meshes, [names[level]], whole=True)
+            break
     lost = {level: left_out(one.mesh, one.runs[:, 0], mesh) for level, one in levels.items()}
     worst = max(lost, key=lost.get)
     if not lost[worst] <= _LEFT_OUT:
@@ -99,6 +107,13 @@ def _checked(plain: PlainSpectra, problem: Problem) -> PlainSpectra:
     return plain.completed()
 
 
+def _loses(plain: PlainSpectra, mesh: FrequencyMesh, problem: Problem) -> float:
+    """How far the interpolated initial spectrum is, relatively, from that of the samples, or may be."""
+    found, error = interpolation(plain.mesh, mesh).interpolate(plain.runs[0, 0])
+    expected = problem.initial_spectrum(mesh.nodes)
+    return float(max(error, mesh.norm(found - expected)) / mesh.norm(expected))
+
+
 def _name(level: str, one: Level, levels: Mapping[str, Level]) -> str:
     """The level, with its source where the sources differ."""
     return level if len({other.source for other in levels.values()}) == 1 else f"{level} ({one.source})"
@@ -112,9 +127,13 @@ def _brought_to(
     runs, errors = one.runs, np.zeros((len(one.runs), len(one.times)))
     if differ(one.mesh, mesh):
         runs, errors = _on_mesh(one, mesh)
-        words = f"{one.mesh.cells_in_words} in {reach_in_words(one.mesh)}"
-        what = "interpolated from" if errors.any() else "taken at common nodes of"
-        done.append(f"{what} {words} to {mesh.cells_in_words} in {reach_in_words(mesh)}")
+        plain = isinstance(one, PlainSpectra)
+        words = f"{len(one.frequencies)} frequencies" if plain else one.mesh.cells_in_words
+        words = f"{words} in {reach_in_words(one.mesh)} to {mesh.cells_in_words} in {reach_in_words(mesh)}"
+        if errors.any():
+            done.append(f"interpolated from {words}")
+        elif not (plain and len(one.frequencies) == len(mesh.nodes)):
+            done.append(f"taken at common nodes, from {words}")
     losses = one.run_losses if isinstance(one, ErrorSpectra) else None
     if not agree(one.times, times):
         way = TimeInterpolation(one.times, times)

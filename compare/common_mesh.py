@@ -12,10 +12,11 @@ from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh
 _BISECTIONS = 20
 
 
-def common_mesh(meshes: dict[str, FrequencyMesh], candidates: list[str]) -> FrequencyMesh:
+def common_mesh(meshes: dict[str, FrequencyMesh], candidates: list[str], whole: bool = False) -> FrequencyMesh:
     """The first of the ``candidates`` among ``meshes`` that lies within all others, else the common part of one.
 
-    ``meshes`` under names for messages. Raises InputError if there is no common part.
+    ``whole``: that part ends at grid lines, so that it has no other nodes than the mesh. ``meshes`` under names for
+    messages. Raises InputError if there is no common part.
     """
     for name in candidates:
         wanted = meshes[name]
@@ -23,7 +24,8 @@ def common_mesh(meshes: dict[str, FrequencyMesh], candidates: list[str]) -> Freq
             return wanted
     for name in candidates:
         others = [other for key, other in meshes.items() if key != name]
-        cut = (_cut_box if isinstance(meshes[name], BoxMesh) else _cut_cells)(meshes[name], others)
+        is_box = isinstance(meshes[name], BoxMesh)
+        cut = _cut_box(meshes[name], others, whole) if is_box else _cut_cells(meshes[name], others)
         if cut is not None:
             return cut
     reaches = [f"{name} has {reach_in_words(mesh)}" for name, mesh in meshes.items()]
@@ -69,29 +71,35 @@ def _holds(mesh: FrequencyMesh, nodes: np.ndarray) -> bool:
     return bool(mesh.contains(pulled_inside(mesh, nodes)).all())
 
 
-def _cut_box(mesh: BoxMesh, others: list[FrequencyMesh]) -> BoxMesh | None:
+def _cut_box(mesh: BoxMesh, others: list[FrequencyMesh], whole: bool) -> BoxMesh | None:
     """The largest part of ``mesh`` around the middle of the common box that lies within all ``others``."""
     lower = np.max([one.bounds[0] for one in (mesh, *others)], axis=0)
     upper = np.min([one.bounds[1] for one in (mesh, *others)], axis=0)
-    if np.any(upper <= lower):
-        return None
     middle, low, high = 0.5 * (lower + upper), 0.0, 1.0
-    cut = _between(mesh, lower, upper)
-    if all(_holds(other, cut.nodes) for other in others):
-        return cut
-    for _ in range(_BISECTIONS):
-        part = 0.5 * (low + high)
-        cut = _between(mesh, middle - part * (middle - lower), middle + part * (upper - middle))
-        low, high = (part, high) if all(_holds(other, cut.nodes) for other in others) else (low, part)
-    return None if low == 0 else _between(mesh, middle - low * (middle - lower), middle + low * (upper - middle))
+    best = None
+    for part in (1.0, *[None] * _BISECTIONS):
+        part = part or 0.5 * (low + high)
+        cut = _between(mesh, middle - part * (middle - lower), middle + part * (upper - middle), whole)
+        if cut is None or all(_holds(other, cut.nodes) for other in others):
+            low, best = part, cut or best
+        else:
+            high = part
+        if low == 1:
+            break
+    return best
 
 
-def _between(mesh: BoxMesh, lower: np.ndarray, upper: np.ndarray) -> BoxMesh:
-    """The grid lines between ``lower`` and ``upper``, and these two."""
+def _between(mesh: BoxMesh, lower: np.ndarray, upper: np.ndarray, whole: bool) -> BoxMesh | None:
+    """The grid lines between ``lower`` and ``upper``, and these two unless only ``whole`` cells are wanted."""
     axes = []
     for lines, low, high in zip(mesh.axes, lower, upper, strict=True):
         room = SAME * np.ptp(lines)
-        axes.append(np.concatenate([[low], lines[(lines > low + room) & (lines < high - room)], [high]]))
+        if whole:
+            axes.append(lines[(lines >= low - room) & (lines <= high + room)])
+        else:
+            axes.append(np.concatenate([[low], lines[(lines > low + room) & (lines < high - room)], [high]]))
+        if len(axes[-1]) < 2 or high <= low:
+            return None
     return BoxMesh(tuple(axes), mesh.degree)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize
@@ -34,8 +33,8 @@ class _Hypothesis:
 
     changes: tuple[str, ...]
     factor: complex
-    shift: np.ndarray | None
     residual: float
+    shift: np.ndarray | None
 
 
 def initial_difference(plain: PlainSpectra, problem: Problem) -> float:
@@ -64,33 +63,37 @@ def _norm(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _simplest(plain: PlainSpectra, problem: Problem) -> list[_Hypothesis]:
-    """The explanations with the fewest changes; several if the data cannot tell them apart."""
-    found = [one for one in _hypotheses(plain, problem) if one.residual <= INITIAL_DIFFERENCE]
+    """The explanations with the fewest changes; several if the data cannot tell them apart.
+
+    Only what nothing else explains is a shift of the origin.
+    """
+    for shifted in (False, True):
+        found = [one for one in _hypotheses(plain, problem, shifted) if one.residual <= INITIAL_DIFFERENCE]
+        if found:
+            break
+    else:
+        return []
     counts = [len(_sentences(one, problem)) for one in found]
     simplest = [one for one, count in zip(found, counts, strict=True) if count == min(counts)]
-    without_shift = [one for one in simplest if one.shift is None]
-    chosen = without_shift or simplest
     # Those that are much worse than the best one are chance.
-    limit = max(1e-6, 3 * min((one.residual for one in chosen), default=0.0))
-    return [one for one in chosen if one.residual <= limit]
+    limit = max(1e-6, 3 * min(one.residual for one in simplest))
+    return [one for one in simplest if one.residual <= limit]
 
 
-def _hypotheses(plain: PlainSpectra, problem: Problem) -> Iterator[_Hypothesis]:
+def _hypotheses(plain: PlainSpectra, problem: Problem, shifted: bool) -> Iterator[_Hypothesis]:
     weights, values, nodes = plain.mesh.node_volumes, plain.runs[0, 0], plain.mesh.nodes
-    size = problem.upper - problem.lower
     scales = ((1.0, ()), (2 * np.pi, _CYCLES[:1]), (1 / (2 * np.pi), _CYCLES[1:]))
-    for (scale, cycles), conjugate in product(scales, (False, True)):
+    for scale, cycles in scales:
         expected = problem.initial_spectrum(scale * nodes)
+        size = (problem.upper - problem.lower) * scale
         if _norm(expected, weights) == 0:
             continue
-        changes = cycles + (() if not conjugate else (_CONJUGATE,))
-        expected = expected.conj() if conjugate else expected
-        factor, residual = _fit(values, expected, weights)
-        yield _Hypothesis(changes, factor, None, residual)
-        shift = _shift(values, expected, weights, nodes, size / scale)
-        if np.any(np.abs(shift) > _SMALL_SHIFT * size / scale):
-            factor, residual = _fit(values, expected * np.exp(-1j * nodes @ shift), weights)
-            yield _Hypothesis(changes, factor, shift, residual)
+        for changes, one in ((cycles, expected), ((*cycles, _CONJUGATE), expected.conj())):
+            shift = _shift(values, one, weights, nodes, size) if shifted else None
+            if shifted and np.all(np.abs(shift) <= _SMALL_SHIFT * size):
+                continue
+            moved = one if shift is None else one * np.exp(-1j * nodes @ shift)
+            yield _Hypothesis(changes, *_fit(values, moved, weights), None if shift is None else shift / scale)
 
 
 def _fit(values: np.ndarray, expected: np.ndarray, weights: np.ndarray) -> tuple[complex, float]:
@@ -133,7 +136,8 @@ def _sentences(one: _Hypothesis, problem: Problem) -> list[str]:
             "(multiply them by exp(i xi.a))"
         )
     if factor.imag:
-        sentences.append(f"values have the constant factor {factor:.3g} (divide them by it)")
+        text = f"{abs(factor):.3g} exp({np.angle(factor):.3g}i)"
+        sentences.append(f"values have a constant factor of {text}, divide them by it")
         return sentences
     if factor.real < 0:
         sentences.append(_SIGN)
