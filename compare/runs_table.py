@@ -1,5 +1,6 @@
 """Several runs as a short table for the terminal."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,9 @@ from freqbias.compare.numbers import plain, short, spread
 from freqbias.compare.pairs import PAIRS
 from freqbias.compare.runs import RunSummary
 from freqbias.compare.status import Status
+
+#: Characters in a line of a file or pipe.
+_WIDE = 400
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,14 +40,24 @@ def runs_table(summaries: Sequence[RunSummary], columns: dict[str, str], head: s
     )
     for title in (*([head] if head else []), *columns.values(), "status"):
         table.add_column(title, overflow="fold")
-    for title in (*(pair.name for pair in PAIRS), "bias, theory", "bias, network"):
-        table.add_column(title, justify="right", overflow="fold", min_width=9)
+    for pair in PAIRS:
+        table.add_column(pair.name, justify="right", overflow="fold", min_width=9)
+    for title in ("bias, theory", "bias, network"):
+        table.add_column(title, justify="right", overflow="fold")
     for one in summaries:
         values = ["–" if (value := one.values.get(key)) is None else plain(value) for key in columns]
         status = one.grade or "" if one.status is Status.MEASURED else str(one.status)
         numbers = [_error(one, pair.key) for pair in PAIRS] + [_bias(one, level) for level in (one.theory, "network")]
         table.add_row(*([one.name] if head else []), *values, status, *numbers)
     return table
+
+
+def print_runs(summaries: Sequence[RunSummary], columns: dict[str, str], head: str | None = None) -> None:
+    """Print the table; where no terminal limits its width it is as wide as it needs."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console.print(runs_table(summaries, columns, head))
 
 
 def _error(one: RunSummary, key: str) -> str:

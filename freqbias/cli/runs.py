@@ -29,7 +29,7 @@ def compare_runs(folders: list[Path], out: Path, outcome: Outcome) -> None:
     """One table and one page of all runs; the limits of ``outcome`` hold for each of them."""
     from freqbias.compare.runs import read_runs
     from freqbias.compare.runs_report import runs_reading, write_runs
-    from freqbias.compare.runs_table import runs_table
+    from freqbias.compare.runs_table import print_runs
 
     if outcome.style is not None:
         raise InputError(f"--style {outcome.style}: is for one run, here are {len(folders)}")
@@ -38,11 +38,8 @@ def compare_runs(folders: list[Path], out: Path, outcome: Outcome) -> None:
     if outcome.as_json:
         typer.echo(json.dumps(json.loads((out / "runs.json").read_text(encoding="utf-8")), ensure_ascii=False))
     else:
-        from rich.console import Console
-
-        console = Console()
-        console.print(runs_reading(summaries), markup=False, highlight=False)
-        console.print(runs_table(summaries, {key: key for key in summaries[0].values}, head="run"))
+        typer.echo(runs_reading(summaries))
+        print_runs(summaries, {key: key for key in summaries[0].values}, head="run")
         typer.echo(out / "report.html")
     exceeded = []
     for pair, limit in outcome.limits.items():

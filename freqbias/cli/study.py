@@ -32,10 +32,8 @@ def study(
     if torchrun.started() or int(os.environ.get("PMI_SIZE", "1")) > 1:
         raise InputError("study: starts processes of its own: run it without mpirun and torchrun, with --jobs")
 
-    from rich.console import Console
-
     from freqbias.changes import parse_change, parse_value
-    from freqbias.compare.runs_table import runs_table
+    from freqbias.compare.runs_table import print_runs
     from freqbias.progress import progress_bar
     from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
 
@@ -52,7 +50,7 @@ def study(
     with progress_bar("levels") as progress:
         results = run_study(plan, out, jobs or len(os.sched_getaffinity(0)), progress)
     write_study_report(results, out / "report.html")
-    Console().print(runs_table(results.summaries, {column.name: column.short_name for column in plan.columns}))
+    print_runs(results.summaries, {column.name: column.short_name for column in plan.columns})
     typer.echo(" ".join(results.answer))
     typer.echo(out / "report.html")
 
