@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.budget import budget_numbers
 from freqbias.compare.definitions import units
 from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.metrics import Comparison
@@ -37,6 +38,8 @@ def metrics(comparison: Comparison) -> dict[str, Any]:
         **_errors(comparison),
         **_levels(comparison),
         **_frequencies(comparison),
+        "alignment": {level: asdict(one) for level, one in comparison.alignment.items()},
+        "error_budget": None if comparison.budget is None else budget_numbers(comparison.budget),
         "levels": {
             level: {
                 "problem_digest": one.problem.digest,
