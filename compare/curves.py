@@ -60,6 +60,15 @@ def level_keys(comparison: Comparison, bands: bool = True) -> list[Line2D | Patc
     return keys
 
 
+def level_legend(axes: Axes, comparison: Comparison, bands: bool = True) -> None:
+    """A legend of ``level_keys`` above the axes, where it hides nothing; one that is there stays."""
+    if axes.get_legend() is not None:
+        axes.add_artist(axes.get_legend())
+    keys = level_keys(comparison, bands)
+    look = {"ncols": len(keys), "columnspacing": 1.2, "borderpad": 0.1, "borderaxespad": 0.2}
+    axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), **look)
+
+
 def draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.ndarray | None, **look) -> None:
     """Draw ``values`` (T,) and their ``band`` (2, T) against time.
 

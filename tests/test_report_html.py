@@ -147,7 +147,7 @@ def unpacked(content):
 def test_the_page_holds_all_panels_in_order(page):
     document = Document(page)
     assert document.panels == PANEL_IDS
-    assert len(PANELS) == len(PANEL_IDS) + 2  # maps and cuts are for two and three dimensions
+    assert len(PANELS) == len(PANEL_IDS) + 3  # maps and cuts are for two and three dimensions, the budget is asked for
     figures = [attributes for tag, attributes in document.tags if tag == "figure"]
     assert len(figures) == page.count("<figure") == 15
     assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in figures)

@@ -5,6 +5,7 @@ from typing import Any
 
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.panels.bias import bias
+from freqbias.compare.panels.budget import budget
 from freqbias.compare.panels.cuts import cuts
 from freqbias.compare.panels.decay import decay
 from freqbias.compare.panels.differences import differences
@@ -23,6 +24,7 @@ from freqbias.compare.panels.split import split
 PANELS: list[Callable[[Comparison, dict[str, Any]], Panel | None]] = [
     decay,
     differences,
+    budget,
     phase,
     spectra,
     maps,

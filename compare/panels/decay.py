@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, level_keys, limit_magnitudes, theory_and_network, time_axis
+from freqbias.compare.curves import draw_over_time, drawn, level_legend, limit_magnitudes, theory_and_network, time_axis
 from freqbias.compare.figure_style import DASHES, INK, MARKERS, SERIES, TIME_LABEL, UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import vector
@@ -57,5 +57,5 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
     time_axis(axes, times)
     limit_magnitudes(axes, shown)
     axes.set_ylabel("|v̂(ξ,t)| / |v̂(ξ,0)|")
-    axes.add_artist(axes.legend(loc="lower left", title=f"frequency ({UNIT})", alignment="left"))
-    axes.legend(handles=level_keys(comparison), loc="upper right")
+    axes.legend(loc="lower left", title=f"frequency ({UNIT})", alignment="left")
+    level_legend(axes, comparison)

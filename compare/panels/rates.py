@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_linear_over_time, level_keys, limit_magnitudes, theory_and_network, time_axis
+from freqbias.compare.curves import draw_linear_over_time, level_legend, limit_magnitudes, theory_and_network, time_axis
 from freqbias.compare.figure_style import DASHES, MARKERS, SERIES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import vector
@@ -44,5 +44,5 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
     if all(np.nanmin(values, initial=np.inf) > 0 for values in shown):
         limit_magnitudes(axes, shown, decades=4)
     axes.set(xlabel=TIME_LABEL, ylabel="decay rate (1 / learning time)")
-    axes.add_artist(axes.legend(loc="lower left"))
-    axes.legend(handles=level_keys(comparison, bands=False), loc="upper right")
+    axes.legend(loc="best")
+    level_legend(axes, comparison, bands=False)

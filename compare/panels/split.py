@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, level_keys, limit_magnitudes, theory_and_network, time_axis
+from freqbias.compare.curves import draw_over_time, drawn, level_legend, limit_magnitudes, theory_and_network, time_axis
 from freqbias.compare.figure_style import DASHES, MARKERS, SERIES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
@@ -41,5 +41,5 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
     time_axis(axes, times)
     limit_magnitudes(axes, shown)
     axes.set(xlabel=TIME_LABEL, ylabel="norm of the error / its start")
-    axes.add_artist(axes.legend(loc="lower left"))
-    axes.legend(handles=level_keys(comparison), loc="upper right")
+    axes.legend(loc="lower left")
+    level_legend(axes, comparison)
