@@ -148,7 +148,8 @@ def _brought_to(
     if not done and isinstance(one, ErrorSpectra):
         return one, relative, done
     if isinstance(one, PlainSpectra):
-        return ErrorSpectra(one.level, _problem_of(one, problem, mesh), times, runs[0]), relative, done
+        facts = {"source": one.source}
+        return ErrorSpectra(one.level, _problem_of(one, problem, mesh), times, runs[0], info=facts), relative, done
     changed = one.problem if one.mesh is mesh else one.problem.with_mesh(mesh)
     seeds = one.seeds or (0,)
     spectra = ErrorSpectra.of_ensemble(one.level, changed, times, runs, losses, seeds, one.info)

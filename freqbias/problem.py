@@ -149,7 +149,10 @@ class Problem(ProblemData):
             self.mesh = imported_mesh
 
     def with_mesh(self, mesh: FrequencyMesh) -> "Problem":
-        """The problem with its spectra brought to another mesh; settings and digest stay those of its own mesh."""
+        """The problem with its spectra brought to another mesh, to be compared.
+
+        Settings and digest stay those of its own mesh: such spectra are not for spectrum files.
+        """
         _ = self.resolved, self.digest
         other = copy.copy(self)
         other.mesh = mesh

@@ -260,6 +260,7 @@ def test_a_plain_spectrum_is_compared(first):
     assert error.max() < 2e-4
     assert len(result.times) == 26
     assert result.spectra["network"].problem.source == "other.csv"
+    assert result.spectra["network"].info == {"source": "other.csv"}
     assert any("one sign only" in note for note in facts["network"].notes) == (first == 0)
 
 
