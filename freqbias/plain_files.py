@@ -51,7 +51,7 @@ def _read_csv(path: Path) -> PlainSpectra:
     try:
         with path.open(encoding="utf-8-sig") as lines:
             comments = [line[1:].strip() for line in lines if line.startswith("#")]
-        table = pd.read_csv(path, comment="#", skipinitialspace=True, encoding="utf-8-sig")
+        table = pd.read_csv(path, comment="#", skipinitialspace=True, encoding="utf-8-sig", low_memory=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
     except pd.errors.EmptyDataError as error:
