@@ -62,8 +62,10 @@ def draw_overlaid_decay(figure: Figure, summaries: Sequence[RunSummary]) -> None
     for axes in grid.ravel()[: len(frequencies)]:
         logarithmic(axes.xaxis, times.min(), times.max())
         logarithmic(axes.yaxis, max(0.7 * lowest, 10.0**-_DECADES), 1.5)
-    figure.supxlabel(TIME_LABEL, fontsize=9.5)
-    figure.supylabel("|v̂(ξ,t)| / |v̂(ξ,0)|", fontsize=9.5)
+    for axes in grid[-1, : len(frequencies)]:
+        axes.set_xlabel(TIME_LABEL)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("|v̂(ξ,t)| / |v̂(ξ,0)|")
     keys = [
         Line2D([], [], color=colour, linestyle=dashes, label=one.name)
         for one, (colour, dashes) in zip(runs, looks, strict=True)
@@ -90,4 +92,4 @@ def _look(number: int, count: int) -> tuple[str, str]:
 
 def _legend_columns(summaries: Sequence[RunSummary]) -> int:
     longest = max(len(one.name) for one in summaries)
-    return max(1, min(4, 110 // (longest + 8)))
+    return max(1, min(4, 112 // (longest + 7)))

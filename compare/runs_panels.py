@@ -42,6 +42,16 @@ def results_panel(summaries: Sequence[RunSummary], columns: dict[str, str], head
     return Panel("results", "Numbers", text, tables=[Table([*titles, *numbers], rows, numbers=len(numbers))])
 
 
+def differences_panel(summaries: Sequence[RunSummary]) -> Panel | None:
+    """Where the problems of the runs differ, key by key; None if they are all the same."""
+    keys = list(summaries[0].values)
+    if not keys:
+        return None
+    rows = [[Cell(key), *(Cell(_value(one.values[key])) for one in summaries)] for key in keys]
+    text = "The keys of the problem files that are not the same in all runs."
+    return Panel("keys", "What differs", text, tables=[Table(["Key", *(one.name for one in summaries)], rows)])
+
+
 def emergence_panel(summaries: Sequence[RunSummary], head: str) -> Panel | None:
     """Emergence times of theory and network at the frequencies that all runs follow; None without any."""
     frequencies, places = common_frequencies(summaries)

@@ -46,12 +46,12 @@ def runs_reading(summaries: Sequence[RunSummary]) -> str:
 def runs_page(summaries: Sequence[RunSummary]) -> str:
     """The page as text."""
     from freqbias.compare.page import Page, page_html
-    from freqbias.compare.runs_panels import decay_panel, emergence_panel, results_panel
+    from freqbias.compare.runs_panels import decay_panel, differences_panel, emergence_panel, results_panel
 
-    columns = {key: key for key in summaries[0].values}
     panels = [
         decay_panel(summaries),
-        results_panel(summaries, columns, head="Run"),
+        differences_panel(summaries),
+        results_panel(summaries, {}, head="Run"),
         emergence_panel(summaries, "Run"),
     ]
     return page_html(

@@ -114,7 +114,7 @@ def test_runs_through_the_command_line(runs, tmp_path, command):
         assert alone["max_relative_error"]["network_vs_pde"] == one["network_vs_pde"]
         assert alone["verdict"] == one["verdict"]
     page = (out / "report.html").read_text()
-    for panel in ("overlay", "results", "emergence"):
+    for panel in ("overlay", "keys", "results", "emergence"):
         assert f'id="panel-{panel}"' in page
     # For machines: the table on standard output, a limit that only the narrow one exceeds.
     limit = np.sqrt(narrow * wide)

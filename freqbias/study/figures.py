@@ -21,6 +21,8 @@ _TITLES = {pair.key: pair.name for pair in PAIRS} | {"bias_theory": "bias of the
 _DECADES = 8
 #: A logarithmic axis spans at least this factor, or its labels would all be the same.
 _LEAST_RANGE = 20.0
+#: As many values along an axis are its ticks.
+_MOST_TICKS = 6
 
 
 def drawn_quantities(results: StudyResults) -> list[str]:
@@ -32,7 +34,8 @@ def drawn_quantities(results: StudyResults) -> list[str]:
 
 def column_size(results: StudyResults, column: Column) -> tuple[float, float]:
     """Inches of the figure that ``draw_column`` fills."""
-    lines = -(-_series_count(results, column) // 3)
+    found = list(series(results.table, results.study.columns, column))
+    lines = -(-len(found) // _legend_columns(found))
     height = 3.2 if column.numeric else 1.1 + 0.34 * len(column.labels)
     return 8.4, height + 0.22 * lines
 
@@ -48,17 +51,18 @@ def draw_column(figure: Figure, results: StudyResults, column: Column) -> None:
         axes.set_title(_TITLES[quantity])
     handles, labels = grid[0].get_legend_handles_labels()
     if len(found) > 1:
-        figure.legend(handles, labels, loc="outside upper left", ncols=3)
+        figure.legend(handles, labels, loc="outside upper left", ncols=_legend_columns(found))
 
 
-def _series_count(results: StudyResults, column: Column) -> int:
-    return sum(1 for _ in series(results.table, results.study.columns, column))
+def _legend_columns(found: list[Series]) -> int:
+    longest = max(len(in_brackets(one.others)) for one in found)
+    return max(1, min(len(found), 110 // (longest + 8)))
 
 
 def _draw_numbers(axes: Axes, results: StudyResults, column: Column, quantity: str, found: list[Series]) -> None:
     slopes = [one for one in results.slopes if one.column.name == column.name and one.quantity == quantity]
     for number, one in enumerate(found):
-        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        colour, marker = _look(number)
         rows = one.rows.sort_values(column.name)
         x = rows[column.name].to_numpy(dtype=float)
         if (band := _band(rows, quantity)) is not None:
@@ -69,9 +73,14 @@ def _draw_numbers(axes: Axes, results: StudyResults, column: Column, quantity: s
         fitted = next((fitted.result for fitted in slopes if fitted.others == one.others), None)
         if isinstance(fitted, Slope):
             _draw_slope(axes, fitted, x[x > 0], colour)
+        else:
+            axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.6, label="_")
     labels = np.array(column.labels, dtype=float)
     if _is_logarithmic(labels):
         logarithmic(axes.xaxis, labels.min() / 1.2, labels.max() * 1.2)
+        if len(labels) <= _MOST_TICKS:
+            axes.set_xticks(labels, map(label_text, column.labels))
+            axes.set_xticks([], minor=True)
     _magnitude_axis(axes.yaxis, results)
     axes.set_xlabel(column.short_name)
     if axes.get_subplotspec().is_first_col():
@@ -91,7 +100,7 @@ def _draw_categories(axes: Axes, results: StudyResults, column: Column, quantity
     places = {label: number for number, label in enumerate(column.labels)}
     offsets = np.linspace(-0.22, 0.22, len(found)) if len(found) > 1 else [0.0]
     for number, (one, offset) in enumerate(zip(found, offsets, strict=True)):
-        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        colour, marker = _look(number)
         y = np.array([places[label] for label in one.rows[column.name]]) + offset
         if (band := _band(one.rows, quantity)) is not None:
             axes.hlines(y, *band, color=colour, linewidth=1.5, alpha=0.6)
@@ -101,6 +110,11 @@ def _draw_categories(axes: Axes, results: StudyResults, column: Column, quantity
     axes.grid(visible=False, axis="y")
     _magnitude_axis(axes.xaxis, results)
     axes.set_xlabel(_label(quantity))
+
+
+def _look(number: int) -> tuple[str, str]:
+    """Colour and marker of a series: the pairs begin anew only after all of them."""
+    return SERIES[number % len(SERIES)], MARKERS[(number + number // len(SERIES)) % len(MARKERS)]
 
 
 def _label(quantity: str) -> str:

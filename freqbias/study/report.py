@@ -8,10 +8,10 @@ from freqbias.compare.panels.panel import Cell, Panel, Table, draw
 from freqbias.compare.runs_panels import decay_panel, emergence_panel, results_panel
 from freqbias.compare.status import Status
 from freqbias.files import write_text
-from freqbias.study.answer import in_brackets, leading_quantity, slope_text
+from freqbias.study.answer import in_brackets, slope_text
 from freqbias.study.axes import Column
 from freqbias.study.figures import column_size, draw_column, drawn_quantities
-from freqbias.study.quantities import PAIR_QUANTITIES, in_words
+from freqbias.study.quantities import in_words
 from freqbias.study.results import StudyResults
 from freqbias.study.slopes import FEWEST, Slope
 
@@ -63,8 +63,8 @@ def _column_panel(results: StudyResults, column: Column) -> Panel:
 
 
 def _slopes_panel(results: StudyResults) -> Panel | None:
-    """All slopes of the differences, and the others where there is one."""
-    leading = leading_quantity(results.study, results.effects)
+    """All slopes that there are; why there is none only for what the figures show."""
+    drawn = drawn_quantities(results)
     rows = []
     for one in results.slopes:
         result = one.result
@@ -73,7 +73,7 @@ def _slopes_panel(results: StudyResults) -> Panel | None:
             few = f" ({FEWEST} values: wide)" if result.count == FEWEST else ""
             local = ", ".join(short(value, 2).replace("-", "−") for value in result.local)
             rows.append([*cells, Cell(local), Cell(f"{slope_text(result)}{few}", result.exponent)])
-        elif one.quantity in (*PAIR_QUANTITIES, leading):
+        elif one.quantity in drawn:
             rows.append([*cells, Cell("–"), Cell(f"no slope: {result.reason}", status=Status.WITHIN_NOISE)])
     if not rows:
         return None
