@@ -87,7 +87,7 @@ _FILE = {
 }
 #: For the columns of a journal: letters with serifs, 8 points, thin lines in black.
 _PAPER = {
-    "font.family": ["STIXGeneral", "DejaVu Serif"],
+    "font.family": ["STIXGeneral", "DejaVu Serif", "DejaVu Sans"],
     "mathtext.fontset": "stix",
     "font.size": 8,
     "axes.titlesize": 8,
