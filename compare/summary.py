@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 def summary_table(comparison: Comparison) -> "Table":
     """Rows pair → largest relative error over time, when, and what it measures. The caller prints it.
 
-    Below it why levels are missing, the bias index, and what the ranges are.
+    Below it why levels are missing, what was done to align them, the bias index, and what the ranges are.
     """
     from rich.table import Table
     from rich.text import Text
 
     notes = [f"no {comparison.names[level]}: {reason}" for level, reason in absences(comparison).items()]
-    for level, one in comparison.compared.items():
-        if comparison.spectra[level].seeds and not one.seeds:
-            notes.append(f"{comparison.names[level]}: the mean over {len(comparison.spectra[level].seeds)} seeds")
+    notes += [
+        f"{comparison.names[level]}: {note}" for level, one in comparison.alignment.items() for note in one.notes
+    ]
     indices = {comparison.names[level]: one.at_threshold for level, one in comparison.bias.items() if one is not None}
     if any(index is not None for index in indices.values()):
         threshold = short(comparison.problem.settings.report.threshold)
@@ -30,6 +30,9 @@ def summary_table(comparison: Comparison) -> "Table":
         notes.append(
             f"bias index (0: all frequencies decay alike) when the error is {threshold} of its start: {values}"
         )
+    for level, one in comparison.compared.items():
+        if comparison.spectra[level].seeds and not one.seeds:
+            notes.append(f"{comparison.names[level]}: the mean over {len(comparison.spectra[level].seeds)} seeds")
     if comparison.seed_count > 1:
         notes.append(f"mean, in parentheses {band_in_words(comparison.seed_count)}")
     table = Table(

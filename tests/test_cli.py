@@ -55,7 +55,7 @@ def test_run_writes_all_artefacts(command, problem_file, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(out / "report.html")
     assert "network vs PDE" in done.stdout
-    names = ["kernel.nc", "metrics.json", "network.jsonl", "network.nc"]
+    names = ["budget.nc", "kernel.nc", "metrics.json", "network.jsonl", "network.nc"]
     names += ["pde.nc", "problem.toml", "report.html", "run.json"]
     assert sorted(path.name for path in out.iterdir()) == names
     metrics = json.loads((out / "metrics.json").read_text())
