@@ -53,8 +53,8 @@ def align(levels: Mapping[str, Level]) -> Aligned:
 
     Frequencies: the first of those meshes, in this order, that lies within the frequencies of all levels, else the
     part of one that all share; those of another tool only if they are too coarse to be interpolated. Times: the
-    outputs of the first level that lie between outputs of all. What agrees already is left as it is. A spectrum
-    without a problem gets that of the first level with one.
+    outputs that all share, or if these are few those of the first level that lie between outputs of all. What agrees
+    already is left as it is. A spectrum without a problem gets that of the first level with one.
 
     Raises InputError if the levels belong to different settings, targets or conventions, or have too little in
     common; NumericalError if a spectrum is not finite.

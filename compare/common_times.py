@@ -12,6 +12,8 @@ from freqbias.meshes import FrequencyMesh
 _SAME = 1e-8
 #: Fewer common output times than these (besides 0) say nothing about training.
 _FEWEST = 3
+#: Shared output times are enough if they are this part of the outputs of the level with the fewest.
+_SHARED = 0.5
 #: Degrees of splines in log t.
 _DEGREES = (3, 5)
 #: Nodes whose values over time are interpolated together.
@@ -24,13 +26,20 @@ def agree(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def common_times(times: dict[str, np.ndarray]) -> np.ndarray:
-    """The output times of the first of ``times`` (under names for messages) that lie between outputs of all, and 0.
+    """The output times that all of ``times`` (under names for messages) share, and 0: nothing is to be interpolated.
 
-    Raises InputError if there are fewer than 3 besides 0.
+    If these are few, those of the first that lie between outputs of all. Raises InputError if there are fewer than 3
+    besides 0.
     """
     first, *others = times.values()
     if all(agree(first, other) for other in others):
         return first
+    shared = first[1:][
+        [all(np.isclose(other, time, rtol=_SAME, atol=0).any() for other in others) for time in first[1:]]
+    ]
+    fewest = min(len(one) for one in times.values()) - 1
+    if len(shared) >= max(_FEWEST, _SHARED * fewest):
+        return np.concatenate([[0.0], shared])
     trained = {name: one for name, one in times.items() if len(one) > 1}
     reaches = [f"{name} has {len(one) - 1} from {one[1]:g} to {one[-1]:g}" for name, one in trained.items()]
     low = max((one[1] for one in trained.values()), default=0.0)

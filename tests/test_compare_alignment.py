@@ -298,15 +298,18 @@ def test_times_are_interpolated_between_outputs_only(times, count):
     assert error.max() < 1e-3
 
 
-def test_outputs_that_another_level_has_too_are_taken_as_they_are():
-    fewer = three_tones().times[[0, 2, 3, 7, 11, 25]]
+@pytest.mark.parametrize(("fewer", "other"), [("pde", "network"), ("network", "pde")])
+def test_outputs_that_all_levels_have_are_taken_as_they_are(fewer, other):
+    """Whichever level has more of them: nothing is interpolated."""
+    times = three_tones().times[[0, 2, 3, 7, 11, 25]]
     values = three_tones_pde(three_tones())[[0, 2, 3, 7, 11, 25]]
-    pde = dataclasses.replace(level("pde"), times=fewer, values=values)
-    result = compare_spectra(pde, level("network"))
-    np.testing.assert_array_equal(result.times, fewer)
+    levels = {fewer: dataclasses.replace(level(fewer), times=times, values=values), other: level(other)}
+    result = compare_spectra(levels["pde"], levels["network"])
+    np.testing.assert_array_equal(result.times, times)
     assert result.relative_error["network_vs_pde"].max() < 1e-14
-    assert not result.alignment["network"].error.any()
-    assert result.alignment["network"].notes == ("taken at common outputs from 25 times up to 300 to 5 up to 300",)
+    assert not result.alignment[other].error.any()
+    assert result.alignment[other].notes == ("taken at common outputs from 25 times up to 300 to 5 up to 300",)
+    assert result.alignment[fewer].notes == ()
 
 
 @pytest.mark.parametrize("changes", [{"first": 150.0}, {"first": 0.01, "last": 0.7, "count": 9}])
