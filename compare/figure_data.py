@@ -22,6 +22,8 @@ from freqbias.compare.packed import packed
 
 #: Points of a curve and cells of an image along an axis that the page keeps.
 _MOST_POINTS, _MOST_CELLS = 400, 120
+#: Of a curve that moves, at all output times together.
+_MOST_MOVING_POINTS = 60_000
 #: Of values in a colour scale, over five decades: in an image 1 % of the value, over frequency and time a thousandth.
 _PIXEL_STEPS, _CELL_STEPS = 1200, 12_000
 #: Of curves that move, over at most this many decades: a thousandth of the value.
@@ -88,17 +90,20 @@ def _axis(axes: Axes, name: str) -> dict[str, Any]:
 
 def _curve(line: Line2D, xs: list[np.ndarray]) -> dict[str, Any] | None:
     """Label, colour and values of ``line``; its x are put into ``xs`` if they are not there yet."""
-    label = line.get_label().removeprefix("_")
-    x, y = (np.ma.filled(np.ma.asarray(values, dtype=float), np.nan) for values in line.get_data(orig=False))
-    if label.startswith("child") or len(x) == 0 or line.get_transform() != line.axes.transData:
+    label = line.get_label()
+    if label in ("_", "_nolegend_") or label.startswith("_child") or line.get_transform() != line.axes.transData:
         return None
-    step = -(-len(x) // _MOST_POINTS)
+    x, y = (np.ma.filled(np.ma.asarray(values, dtype=float), np.nan) for values in line.get_data(orig=False))
+    if len(x) == 0:
+        return None
+    frames = getattr(line, "frames", None)
+    most = _MOST_POINTS if frames is None else min(_MOST_POINTS, max(50, _MOST_MOVING_POINTS // len(frames)))
+    step = -(-len(x) // most)
     x, y = x[::step], y[::step]
     number = next((k for k, known in enumerate(xs) if np.array_equal(known, x)), len(xs))
     if number == len(xs):
         xs.append(x)
-    curve = {"label": label, "colour": _colour(line.get_color()), "x": number}
-    frames = getattr(line, "frames", None)
+    curve = {"label": label.removeprefix("_"), "colour": _colour(line.get_color()), "x": number}
     if frames is None:
         return curve | {"y": _rounded(y)}
     high = max(float(np.nanmax(frames, initial=0.0)), 1e-300)
