@@ -39,6 +39,10 @@ class Change(ABC):
     #: What is changed, in words, before it is measured.
     plan: str
 
+    def in_words(self, laboratory: "Laboratory") -> tuple[str, str]:
+        """Name and meaning for this run."""
+        return self.name, self.meaning
+
     def refusal(self, laboratory: "Laboratory") -> str | None:
         """Why the change cannot be made for this run, whatever time there is; None if it can."""
         return None

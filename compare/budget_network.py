@@ -98,8 +98,13 @@ class Step(Change):
 
     key = "step"
     name = "the finite step"
-    meaning = "training moves by steps, or follows the flow up to training.tolerance"
+    meaning = "training moves in steps"
     plan = "smaller steps"
+
+    def in_words(self, laboratory):
+        if _flow(laboratory):
+            return "the tolerance of the flow", "training follows gradient flow up to training.tolerance"
+        return self.name, self.meaning
 
     def seconds(self, laboratory):
         if _flow(laboratory):
@@ -119,7 +124,12 @@ class Step(Change):
             tolerance = problem.settings.training.tolerance
             smaller = _finer_flow(problem)["training.tolerance"]
             change = f"training.tolerance {smaller:.2g} instead of {tolerance:.2g}"
-            return Measurement(laboratory.level("network").values - fine.values, change, noise_of(fine.noise))
+            network = laboratory.level("network")
+            values = network.values - fine.values
+            # Both estimates are bounds; how far this one is from the truth says the same of the other.
+            truth = min(1.0, laboratory.size(values) / network.noise) if network.noise > 0 else 1.0
+            rounding = 2 * problem.settings.training.nufft_tolerance
+            return Measurement(values, change, noise_of(truth * fine.noise, rounding))
         network, kernel = _without_batches(laboratory), laboratory.level("kernel")
         changes, times = smaller_steps(problem)
         half = laboratory.result("network-half", "network", trained(problem, changes | _WITHOUT_BATCHES, times))
@@ -148,9 +158,14 @@ class Batches(Change):
     """Training sees some of the samples in a step, or computes in single precision."""
 
     key = "batches"
-    name = "mini-batches and precision"
-    meaning = "a step sees some of the samples, or rounds to single precision"
+    name = "the choice of batches"
+    meaning = "a step sees some of the samples"
     plan = "all samples in every step, in double precision"
+
+    def in_words(self, laboratory):
+        if laboratory.problem("network").settings.training.batch is None:
+            return "single precision", "training rounds to single precision"
+        return self.name, self.meaning
 
     def refusal(self, laboratory):
         return None if has_batches(laboratory) else "every step sees all samples, in double precision"

@@ -67,7 +67,7 @@ def measure_budget(
     kinds = [kind for kind in CHANGES if kind is not Batches or has_batches(laboratory)]
     refusal = _refusal_of_all(comparison.problem)
     effects = {
-        kind: _skipped(kind(), refusal) if refusal is not None else _effect(kind(), laboratory)
+        kind: _skipped(kind(), laboratory, refusal) if refusal is not None else _effect(kind(), laboratory)
         for kind in sorted(kinds, key=_ORDER.index)
     }
     progress(1.0)
@@ -102,28 +102,28 @@ def _refusal_of_all(problem: Problem) -> str | None:
 def _effect(change: Change, laboratory: "Laboratory") -> Effect:
     refusal = change.refusal(laboratory)
     if refusal is not None:
-        return _skipped(change, refusal)
+        return _skipped(change, laboratory, refusal)
     try:
         needed = change.seconds(laboratory)
         if not laboratory.affords(needed):
-            return _skipped(change, laboratory.too_long(needed))
+            return _skipped(change, laboratory, laboratory.too_long(needed))
         measured = change.measure(laboratory)
     except OutOfTimeError:
-        return _skipped(change, laboratory.too_long(max(needed, laboratory.spent)))
+        return _skipped(change, laboratory, laboratory.too_long(max(needed, laboratory.spent)))
     except (Interrupted, StorageError):
         raise
     except FreqbiasError as error:
-        return _without_number(change, Status.FAILED, str(error))
-    texts = (change.key, change.name, change.meaning, measured.change)
+        return _without_number(change, laboratory, Status.FAILED, str(error))
+    texts = (change.key, *change.in_words(laboratory), measured.change)
     return Effect(*texts, Status.MEASURED, measured.caveat, measured.values, measured.noise)
 
 
-def _skipped(change: Change, reason: str) -> Effect:
-    return _without_number(change, Status.SKIPPED, reason)
+def _skipped(change: Change, laboratory: Laboratory, reason: str) -> Effect:
+    return _without_number(change, laboratory, Status.SKIPPED, reason)
 
 
-def _without_number(change: Change, status: Status, reason: str) -> Effect:
-    return Effect(change.key, change.name, change.meaning, change.plan, status, reason)
+def _without_number(change: Change, laboratory: Laboratory, status: Status, reason: str) -> Effect:
+    return Effect(change.key, *change.in_words(laboratory), change.plan, status, reason)
 
 
 def _solve(problem: Problem, progress: Progress) -> ErrorSpectra:
