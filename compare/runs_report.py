@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from freqbias.compare.metrics_file import json_types
 from freqbias.compare.numbers import short
@@ -10,11 +11,17 @@ from freqbias.compare.pairs import PAIRS
 from freqbias.compare.runs import COLUMNS, RunSummary, results_table
 from freqbias.files import write_text
 
+if TYPE_CHECKING:
+    from freqbias.compare.page import Page
+
 SCHEMA = "freqbias-runs-1"
 
 
-def write_runs(summaries: Sequence[RunSummary], out: Path) -> None:
-    """Write table and page of ``summaries`` into ``out``. Raises InputError if the place cannot be written."""
+def write_runs(summaries: Sequence[RunSummary], out: Path, style: str | None = None) -> None:
+    """Write table and page of ``summaries`` into ``out``, with a ``style`` its figures too (``write_page``).
+
+    Raises InputError if the place cannot be written.
+    """
     table = results_table(summaries)
     write_text(out / "runs.csv", table.to_csv(index=False))
     content = {
@@ -24,7 +31,19 @@ def write_runs(summaries: Sequence[RunSummary], out: Path) -> None:
         "definitions": COLUMNS | {"all other columns": "keys of the problem file that are not the same in all runs"},
     }
     write_text(out / "runs.json", json.dumps(json_types(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    write_text(out / "report.html", runs_page(summaries))
+    write_page(runs_page(summaries), out, style)
+
+
+def write_page(page: "Page", out: Path, style: str | None = None) -> None:
+    """Write ``report.html`` into ``out``, and with a ``style`` (report, paper) every figure as SVG and PDF too."""
+    from freqbias.compare.figures import write_figure
+    from freqbias.compare.page import page_html
+
+    write_text(out / "report.html", page_html(page))
+    if style is not None:
+        for panel in page.panels:
+            for drawing in panel.drawings:
+                write_figure(drawing, out / "figures", style, ("svg", "pdf"))
 
 
 def runs_reading(summaries: Sequence[RunSummary]) -> str:
@@ -43,9 +62,9 @@ def runs_reading(summaries: Sequence[RunSummary]) -> str:
     )
 
 
-def runs_page(summaries: Sequence[RunSummary]) -> str:
-    """The page as text."""
-    from freqbias.compare.page import Page, page_html
+def runs_page(summaries: Sequence[RunSummary]) -> "Page":
+    """The page on several runs."""
+    from freqbias.compare.page import Page
     from freqbias.compare.runs_panels import decay_panel, differences_panel, emergence_panel, results_panel
 
     panels = [
@@ -54,16 +73,14 @@ def runs_page(summaries: Sequence[RunSummary]) -> str:
         results_panel(summaries, {}, head="Run"),
         emergence_panel(summaries, "Run"),
     ]
-    return page_html(
-        Page(
-            name="Runs side by side",
-            kicker=", ".join(one.name for one in summaries),
-            grade=_worst_grade(summaries),
-            verdict=runs_reading(summaries),
-            panels=[panel for panel in panels if panel is not None],
-            notes={"Verdicts": [f"{one.name}: {one.verdict}" for one in summaries if one.verdict]},
-            footer="Frequencies are in radians per unit of x, times are learning rate × steps.",
-        )
+    return Page(
+        name="Runs side by side",
+        kicker=", ".join(one.name for one in summaries),
+        grade=_worst_grade(summaries),
+        verdict=runs_reading(summaries),
+        panels=[panel for panel in panels if panel is not None],
+        notes={"Verdicts": [f"{one.name}: {one.verdict}" for one in summaries if one.verdict]},
+        footer="Frequencies are in radians per unit of x, times are learning rate × steps.",
     )
 
 

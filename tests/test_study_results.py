@@ -9,6 +9,7 @@ import pytest
 import tomli_w
 from study_cases import decaying, failing_when_wide
 
+from freqbias.compare.page import page_html
 from freqbias.study import Study, axis_of_option, run_study
 from freqbias.study.report import study_page
 
@@ -103,7 +104,7 @@ def test_report_of_a_study(file, tmp_path):
         )
     )
     results = run_study(Study.read(text), tmp_path / "out", compute=failing_when_wide)
-    page = study_page(results)
+    page = page_html(study_page(results))
     assert "Is &lt;wider&gt; better?" in page
     assert results.answer[0].startswith("The largest difference network vs kernel flow goes as width to the power −0.9")
     assert "Of 8 points 2 failed." in results.answer
@@ -119,20 +120,23 @@ def test_answer_where_nothing_can_be_compared(file, tmp_path):
     results = run_study(study, tmp_path / "out", compute=decaying)
     assert [str(one.status) for one in results.summaries] == ["not comparable"] * 2
     assert results.answer[0].startswith('No point has the number asked for: training.optimizer = "adam" is not linear')
-    assert "not comparable" in study_page(results)
+    assert "not comparable" in page_html(study_page(results))
 
 
 def test_study_through_the_command_line(file, tmp_path, command):
     """A real one: two widths and two sampling rules in two processes, then the same from what is there."""
     out = tmp_path / "out"
     words = ["study", file, "--vary", "network.width=100,400", "--vary", "network.sampling=quadrature,random"]
-    words += ["--set", "training.times.count=4", "--out", out, "--jobs", "2"]
+    words += ["--set", "training.times.count=4", "--out", out, "--jobs", "2", "--style", "paper"]
     done = command(*words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "4 points, 6 levels to compute"
     assert done.stdout.splitlines()[-1] == str(out / "report.html")
     assert len(list((out / "levels").glob("*.nc"))) == 6
-    assert {path.name for path in out.iterdir()} == {"levels", "metrics", "report.html", "study.csv", "study.json"}
+    assert {path.name for path in out.iterdir()} == {
+        *("figures", "levels", "metrics", "report.html", "study.csv", "study.json")
+    }
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".svg", ".pdf"}
     points = json.loads((out / "study.json").read_text())["points"]
     assert [point["status"] for point in points] == ["measured"] * 4
     quadrature, random = (

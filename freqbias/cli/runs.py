@@ -31,10 +31,8 @@ def compare_runs(folders: list[Path], out: Path, outcome: Outcome) -> None:
     from freqbias.compare.runs_report import runs_reading, write_runs
     from freqbias.compare.runs_table import print_runs
 
-    if outcome.style is not None:
-        raise InputError(f"--style {outcome.style}: is for one run, here are {len(folders)}")
     summaries = read_runs(folders)
-    write_runs(summaries, out)
+    write_runs(summaries, out, outcome.style)
     if outcome.as_json:
         typer.echo(json.dumps(json.loads((out / "runs.json").read_text(encoding="utf-8")), ensure_ascii=False))
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from freqbias import torchrun
+from freqbias.cli.outcome import Outcome, StyleOption
 from freqbias.cli.problem_file import SetOption
 from freqbias.errors import InputError
 
@@ -24,6 +25,7 @@ def study(
         int | None, typer.Option(metavar="N", min=1, help="Processes beside each other; the default: one per core.")
     ] = None,
     changes: SetOption = None,
+    style: StyleOption = None,
 ) -> None:
     """Run a grid of problems: tables, slopes with their uncertainty, and a report.
 
@@ -31,6 +33,8 @@ def study(
     """
     if torchrun.started() or int(os.environ.get("PMI_SIZE", "1")) > 1:
         raise InputError("study: starts processes of its own: run it without mpirun and torchrun, with --jobs")
+
+    outcome = Outcome.of(None, False, style)
 
     from freqbias.changes import parse_change, parse_value
     from freqbias.compare.runs_table import print_runs
@@ -49,7 +53,7 @@ def study(
     )
     with progress_bar("levels") as progress:
         results = run_study(plan, out, jobs or len(os.sched_getaffinity(0)), progress)
-    write_study_report(results, out / "report.html")
+    write_study_report(results, out, outcome.style)
     print_runs(results.summaries, {column.name: column.short_name for column in plan.columns})
     typer.echo(" ".join(results.answer))
     typer.echo(out / "report.html")

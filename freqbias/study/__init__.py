@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Study", "StudyResults", "axis_of_option", "point_tasks", "run_study", "write_study_report"]
 
 
-def write_study_report(results: StudyResults, path: "Path") -> None:
-    """Write ``report.html`` of a study, see ``freqbias.study.report``."""
+def write_study_report(results: StudyResults, out: "Path", style: str | None = None) -> None:
+    """Write ``report.html`` of a study into ``out``, and its figures; see ``freqbias.study.report``."""
     from freqbias.study.report import write_study_report as write
 
-    write(results, path)
+    write(results, out, style)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from freqbias.compare.numbers import short
-from freqbias.compare.page import Page, page_html
+from freqbias.compare.page import Page
 from freqbias.compare.panels.panel import Cell, Panel, Table, draw
 from freqbias.compare.runs_panels import decay_panel, emergence_panel, results_panel
+from freqbias.compare.runs_report import write_page
 from freqbias.compare.status import Status
-from freqbias.files import write_text
 from freqbias.study.answer import in_brackets, slope_text
 from freqbias.study.axes import Column
 from freqbias.study.figures import column_size, draw_column, drawn_quantities
@@ -16,13 +16,16 @@ from freqbias.study.results import StudyResults
 from freqbias.study.slopes import FEWEST, Slope
 
 
-def write_study_report(results: StudyResults, path: Path) -> None:
-    """Write the report, atomically. Raises InputError if the place cannot be written."""
-    write_text(path, study_page(results))
+def write_study_report(results: StudyResults, out: Path, style: str | None = None) -> None:
+    """Write ``report.html`` into ``out``, and with a ``style`` (report, paper) its figures as SVG and PDF.
+
+    Raises InputError if the place cannot be written.
+    """
+    write_page(study_page(results), out, style)
 
 
-def study_page(results: StudyResults) -> str:
-    """The page as text."""
+def study_page(results: StudyResults) -> Page:
+    """Question, answer, figures, numbers."""
     study, summaries = results.study, results.summaries
     columns = {column.name: column.short_name.capitalize() for column in study.columns}
     panels = [
@@ -33,16 +36,14 @@ def study_page(results: StudyResults) -> str:
         emergence_panel(summaries, "Point"),
         Panel("study", "Problem files", _problems(results), details=summaries[0].problem.to_toml()),
     ]
-    return page_html(
-        Page(
-            name=study.name,
-            kicker=study.question or f"A study of {', '.join(column.short_name for column in study.columns)}",
-            grade="unknown",  # agreement is not the question
-            verdict=results.answer[0],
-            panels=[panel for panel in panels if panel is not None],
-            notes={"In numbers": results.answer[1:]} if results.answer[1:] else {},
-            footer="Frequencies are in radians per unit of x, times are learning rate × steps.",
-        )
+    return Page(
+        name=study.name,
+        kicker=study.question or f"A study of {', '.join(column.short_name for column in study.columns)}",
+        grade="unknown",  # agreement is not the question
+        verdict=results.answer[0],
+        panels=[panel for panel in panels if panel is not None],
+        notes={"In numbers": results.answer[1:]} if results.answer[1:] else {},
+        footer="Frequencies are in radians per unit of x, times are learning rate × steps.",
     )
 
 
