@@ -30,10 +30,15 @@ def emergence(comparison: Comparison, run: dict[str, Any]) -> Panel:
     for number, xi in enumerate(comparison.decay.frequencies):
         row = [Cell(vector(xi)), *(_learned(comparison, level, number) for level in levels)]
         if ratio is not None:
-            row.append(number_cell(ratio[0][number]) if np.isfinite(ratio[0][number]) else Cell("–"))
+            row.append(_ratio(ratio[0][number]))
         rows.append(row)
     tables = [Table(head, rows, numbers=len(head) - 1)] if rows else []
     return Panel("emergence", "Emergence time", text, [figure], tables)
+
+
+def _ratio(value: float) -> Cell:
+    """With as many digits as near 1 are needed to see a difference."""
+    return Cell(f"{value:.5g}", float(value)) if np.isfinite(value) else Cell("–")
 
 
 def _learned(comparison: Comparison, level: str, number: int) -> Cell:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from freqbias.compare.curves import draw_over_time, legend, limit_magnitudes, time_axis
 from freqbias.compare.figure_style import LEVEL_COLOURS, LEVEL_DASHES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
-from freqbias.compare.panels.panel import WIDE, Panel, bands_in_words, draw
+from freqbias.compare.panels.panel import WIDE, Cell, Panel, Table, bands_in_words, draw, number_cell
+
+#: Losses below this part of the first one are rounding.
+_ROUNDING = 1e-20
 
 
 def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
@@ -18,7 +22,19 @@ def loss(comparison: Comparison, run: dict[str, Any]) -> Panel:
     )
     text += bands_in_words(comparison)
     figure = draw("loss", "Loss over learning time", WIDE, lambda figure: _draw(figure, comparison))
-    return Panel("loss", "Loss", text, [figure])
+    rows = [_row(comparison, level) for level, ratio in comparison.loss_ratio.items() if ratio is not None]
+    head = ["From the spectrum / at the samples", "At the start", "Farthest from 1", "At time"]
+    return Panel("loss", "Loss", text, [figure], [Table(head, rows, numbers=3)] if rows else [])
+
+
+def _row(comparison: Comparison, level: str) -> list[Cell]:
+    ratio = comparison.loss_ratio[level]
+    # Where nothing is left the ratio of two roundings says nothing.
+    known = np.where(comparison.loss[level] > _ROUNDING * comparison.loss[level][0], ratio, 1.0)
+    farthest = int(np.nanargmax(np.abs(np.log(known))))
+    values = (ratio[0], known[farthest])
+    cells = [Cell(f"{value:.5g}", float(value)) for value in values]
+    return [Cell(comparison.names[level]), *cells, number_cell(comparison.times[farthest])]
 
 
 def _draw(figure: Figure, comparison: Comparison) -> None:
