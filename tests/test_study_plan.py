@@ -1,7 +1,11 @@
 """What a study varies: options, files, the grid, and mistakes in them."""
 
+import re
+
+import numpy as np
 import pytest
 import tomli_w
+from conftest import EXAMPLES
 
 from freqbias.changes import parse_value, split_values
 from freqbias.errors import InputError
@@ -163,3 +167,36 @@ def test_grid_that_is_a_mistake(problem_file):
     axes = [axis_of_option(f"{key}={','.join(map(str, range(1, 51)))}") for key in ("training.seed", "mesh.degree")]
     with pytest.raises(InputError, match="the grid has 2500 points, must have at most 2000"):
         _ = Study.read(problem_file).varied(axes).points
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [("width", 8), ("mesh", 10), ("learning_rate", 12), ("law", 12), ("wide_law", 12), ("amplitude", 5)],
+)
+def test_ready_studies(name, points):
+    study = Study.read(EXAMPLES / "studies" / f"{name}.toml")
+    assert study.question.endswith("?")
+    assert len(study.points) == points
+
+
+def test_laws_of_equal_spread():
+    """The standard deviations of examples/studies/law.toml are what their labels say."""
+    for choice in Study.read(EXAMPLES / "studies" / "law.toml").axes[0].choices:
+        law = choice.changes["network.law"]
+        scale = law["scale"]
+        deviation = {
+            "uniform": scale / np.sqrt(3),
+            "normal": scale,
+            "laplace": scale * np.sqrt(2),
+            "student-t": scale * np.sqrt(law.get("dof", 5) / (law.get("dof", 5) - 2)),
+        }[law["family"]]
+        assert deviation == pytest.approx(choice.labels[1], rel=1e-12)
+
+
+def test_study_of_the_documents(tmp_path):
+    (text,) = re.findall(r"```toml\n(.*?)```", (EXAMPLES.parent / "docs" / "studies.md").read_text(), flags=re.DOTALL)
+    file = tmp_path / "study.toml"
+    file.write_text(text.replace("../three_tones.toml", str(EXAMPLES / "three_tones.toml")))
+    points = Study.read(file).points
+    assert [point.problem.settings.data.upper[0] for point in points] == [3.0, 6.0, 3.0, 6.0]
+    assert points[1].name == "width = 1000, box = wide, half-width = 6"
