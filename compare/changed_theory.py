@@ -26,14 +26,14 @@ _FOLDED = 1e-3
 
 @dataclass(frozen=True)
 class ChangedFamily(Family):
-    """``family`` with c and D times ``rate``, D alone also times ``diffusion``, and its law stretched by ``stretch``.
+    """``family`` with ``diffusion_factor`` times its D, and with its law stretched by ``stretch``.
 
     The law stretched by q has the density p(xi / q) / q^d.
     """
 
     family: Family
-    diffusion_factor: float = 1.0
-    stretch: float = 1.0
+    diffusion_factor: float
+    stretch: float
 
     def damping(self, frequencies: np.ndarray) -> np.ndarray:
         return self.family.damping(frequencies / self.stretch) / self.stretch ** frequencies.shape[1]
@@ -59,23 +59,26 @@ class ChangedTheory:
         self._local = replace(LocalSolution.of(problem), times=times)
         self._times = times
 
-    def roughly(self, rate: float = 1.0, **change: float) -> np.ndarray:
+    def roughly(self, rate: float = 1.0, diffusion: float = 1.0, stretch: float = 1.0) -> np.ndarray:
         """The local solution (T, n): milliseconds, and near enough to say where to look.
 
-        ``rate`` multiplies c and D; other changes as in ``ChangedFamily``.
+        c and D are multiplied by ``rate``, D also by ``diffusion``; the scale of the law is multiplied by ``stretch``.
         """
-        family = ChangedFamily(self._problem.family, **change)
+        c, mobile = self._unchanged_symbols if stretch == 1 else self._symbols(stretch)
         local = replace(
-            self._local, damping=family.damping, diffusion=family.diffusion, density=rate * self._problem.density
+            self._local,
+            damping=lambda _: c,
+            diffusion=lambda _: diffusion * mobile,
+            density=rate * self._problem.density,
         )
         return local.at(self._frequencies, self._smoothed)
 
-    def __call__(self, rate: float = 1.0, **change: float) -> np.ndarray:
+    def __call__(self, rate: float = 1.0, diffusion: float = 1.0, stretch: float = 1.0) -> np.ndarray:
         """The best solution there is (T, n); arguments as for ``roughly``."""
         samples = self._samples
         if len(samples.points) > _MOST_EIGENVECTORS:
-            return self.roughly(rate, **change)
-        rates, modes = self._modes(**change) if change else self._unchanged_modes
+            return self.roughly(rate, diffusion, stretch)
+        rates, modes = self._unchanged_modes if diffusion == stretch == 1 else self._modes(diffusion, stretch)
         # Modes that would grow are refused by whoever runs them; here they must only not overflow.
         response = self._optimizer.response(
             np.clip(rate * rates, 0, self._optimizer.largest_stable_rate()), self._times
@@ -86,14 +89,24 @@ class ChangedTheory:
 
     @cached_property
     def _unchanged_modes(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._modes()
+        return self._modes(1.0, 1.0)
 
-    def _modes(self, **change: float) -> tuple[np.ndarray, np.ndarray]:
+    def _modes(self, diffusion: float, stretch: float) -> tuple[np.ndarray, np.ndarray]:
         """Decay rates (N,) and modes (N, N) of the kernel flow on the samples."""
         samples = self._samples
         roots = np.sqrt(samples.weights)
-        kernel = kernel_matrix(ChangedFamily(self._problem.family, **change), samples.points, samples.grid_shape)
+        family = ChangedFamily(self._problem.family, diffusion, stretch)
+        kernel = kernel_matrix(family, samples.points, samples.grid_shape)
         return eigh(roots[:, None] * kernel * roots, driver="evd", overwrite_a=True)
+
+    @cached_property
+    def _unchanged_symbols(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._symbols(1.0)
+
+    def _symbols(self, stretch: float) -> tuple[np.ndarray, np.ndarray]:
+        """c and D (n,) at the frequencies."""
+        family = ChangedFamily(self._problem.family, 1.0, stretch)
+        return family.damping(self._frequencies), family.diffusion(self._frequencies)
 
     @cached_property
     def _smoothed(self) -> np.ndarray:

@@ -32,14 +32,17 @@ HYPOTHESES_OF_DYNAMICS = (
 #: Relative differences up to this need no explanation.
 _SMALL = 1e-3
 #: … nor those of which another seed may change this part of their square.
-_CHANCE = 0.16
+_CHANCE = 0.5
 #: Part of the squared difference that an explanation must leave at most.
 _MOST_UNEXPLAINED = 0.2
 #: One that leaves this many times as much as another, and more than methods do, is that other one badly imitated.
-_FAR_WORSE, _OF_METHODS = 5.0, 0.02
-#: The initial spectra disagree if their difference is this part of the largest difference at any time.
-_AT_FIRST = 1e-2
+_FAR_WORSE, _OF_METHODS = 3.0, 2e-3
+#: The initial spectra disagree if their difference is this part of the largest one at any time; dynamics, which
+#: leave them alone, explain nothing if it is this part.
+_AT_FIRST, _FROM_THE_START = 1e-2, 0.5
 _MOST_FINDINGS = 3
+#: The kernel flow goes with the network, or with the PDE, if it is nearer to it than this part of their difference.
+_GOES_WITH = 0.2
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,13 @@ def diagnose(comparison: "Comparison") -> list[Finding]:
     evidence = Evidence.of(comparison)
     if evidence.chance > _CHANCE:
         return []
-    hypotheses = HYPOTHESES_OF_DYNAMICS
-    if evidence.initial_share > _AT_FIRST:
-        hypotheses = HYPOTHESES_OF_CONVENTION + hypotheses
+    share = evidence.initial_share
+    hypotheses = HYPOTHESES_OF_CONVENTION if share > _AT_FIRST else ()
+    if share < _FROM_THE_START:
+        hypotheses += HYPOTHESES_OF_DYNAMICS
     found = [explanation for hypothesis in hypotheses if (explanation := hypothesis(evidence)) is not None]
-    return [_finding(explanation) for explanation in _best(found)]
+    where = _where_to_look(comparison)
+    return [_finding(explanation, where) for explanation in _best(found)]
 
 
 def _best(explanations: list[Explanation]) -> list[Explanation]:
@@ -86,9 +91,22 @@ def _best(explanations: list[Explanation]) -> list[Explanation]:
     return kept[:_MOST_FINDINGS]
 
 
-def _finding(explanation: Explanation) -> Finding:
+def _finding(explanation: Explanation, where: str) -> Finding:
     explained = 1 - explanation.unexplained
     claim = explanation.claim[0].upper() + explanation.claim[1:]
     percent = short(100 * explained) if explained < 0.995 else "more than 99"
-    sentence = f"{claim}, which explains {percent} % of the difference: {explanation.advice}."
+    sentence = f"{claim}, which explains {percent} % of the difference: {explanation.advice}.{where}"
     return Finding(explanation.key, sentence, explanation.parameter, explained)
+
+
+def _where_to_look(comparison: "Comparison") -> str:
+    """If the kernel flow goes with one of network and PDE, the mistake is more likely in the other."""
+    total, to_network, to_pde = (comparison.max_relative_error[pair.key] for pair in comparison.pairs)
+    if total is None or to_network is None or to_pde is None:
+        return ""
+    names = comparison.names
+    for near, suspect in ((to_network, names["pde"]), (to_pde, names["network"])):
+        if near < _GOES_WITH * total:
+            other = names["network"] if near == to_network else names["pde"]
+            return f" The {names['kernel']} agrees with the {other}: look at the {suspect} first."
+    return ""

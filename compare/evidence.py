@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from freqbias.compare.metrics import Comparison
 
 #: More output times and nodes say nothing new about one number.
-_TIMES, _NODES = 40, 4000
-#: The least part of the squared difference that must lie at times for which a prediction is known.
+_TIMES, _NODES = 24, 2500
+#: The least part of the squared network of which a prediction must say something.
 _LEAST_KNOWN = 0.1
 #: Times at which less than this part of the error is left count as those at which it is this part.
 _LITTLE_LEFT = 0.1
@@ -79,26 +79,27 @@ class Evidence:
         """The theory with other symbols; None if the family has none."""
         return None if self.problem.family is None else ChangedTheory(self.problem, self.times, self.frequencies)
 
-    def unexplained(self, prediction: np.ndarray) -> float:
-        """The part of the squared difference that is left if ``prediction`` (T, n) takes the place of the theory.
+    def unexplained(self, prediction: np.ndarray, where: Any = ...) -> float:
+        """The part of the squared difference that is left if ``prediction`` takes the place of the theory.
 
-        Times at which it is NaN are left out; inf if those that remain hold hardly anything of the difference.
+        ``prediction`` stands for the values at the indices ``where``, by default all (T, n). Those that are NaN are
+        left out; 1 if the rest holds hardly anything of the network. Where the network is smaller than the difference
+        the part is relative to the network: to predict nothing does not explain that there is little.
         """
-        known = ~np.isnan(prediction).any(axis=1)
-        difference = self._squares[known].sum()
-        if difference < _LEAST_KNOWN * self._squares.sum():
-            return np.inf
-        rest = np.abs(self.network[known] - prediction[known]) ** 2
-        return float(np.sum(self.weights[known] * rest) / difference)
+        known, weights, network = ~np.isnan(prediction), self.weights[where], self.network[where]
+
+        def squared(values: np.ndarray) -> float:
+            return float(np.sum(weights * np.abs(values) ** 2, where=known))
+
+        whole = float(np.sum(weights * np.abs(network) ** 2))
+        scale = min(squared(network - self.theory[where]), squared(network))
+        if scale == 0 or squared(network) < _LEAST_KNOWN * whole:
+            return 1.0
+        return squared(network - prediction) / scale
 
     def product(self, one: np.ndarray, other: np.ndarray) -> complex:
         """The weighted sum of one conj(other), both (T, n)."""
         return complex(np.sum(self.weights * one * other.conj()))
-
-    @cached_property
-    def _squares(self) -> np.ndarray:
-        """The weighted squared difference of network and theory at all times (T,)."""
-        return np.sum(self.weights * np.abs(self.network - self.theory) ** 2, axis=1)
 
     @property
     def initial_share(self) -> float:

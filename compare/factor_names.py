@@ -1,78 +1,81 @@
-"""Factors that people forget or apply twice, recognised by their size."""
+"""Factors that are easily forgotten or applied twice, recognised by their size."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.compare.numbers import short
 from freqbias.problem import Problem
 
-#: A factor has a name within this relative distance, and only if it is further from 1 than that many times as much.
-_NEAR, _TELLING = 0.02, 3
+#: A factor has a name if it is as near as this to it, relatively, and three times as far from 1.
+_NEAR = 0.02
 
 
 @dataclass(frozen=True)
-class FactorName:
-    """``value`` is the factor, ``text`` says what it is."""
+class NamedFactor:
+    """``value`` is the factor, ``name`` says what it is; its inverse is ``1/name``, or what ``inverse`` says."""
 
     value: float
-    text: str
+    name: str
+    reason: str
+    inverse: str = ""
 
-
-def named(factor: float, names: list[FactorName]) -> str:
-    """What ``factor`` is, in words: "2π = 6.28, as …"; "" if it has no name. Several names are joined by "or"."""
-    if abs(np.log(abs(factor))) < _TELLING * _NEAR and factor > 0:
+    def matches(self, factor: float) -> str:
+        """Name and reason if ``factor`` is this one or its inverse, else ""."""
+        for value, name in ((self.value, self.name), (1 / self.value, self.inverse or f"1/{self.name}")):
+            if abs(factor / value - 1) <= _NEAR:
+                return f"{name}: {self.reason}"
         return ""
-    found = [name.text for name in names if abs(factor / name.value - 1) <= _NEAR]
-    return f" ({' or '.join(dict.fromkeys(found))})" if found else ""
 
 
-def _both_ways(value: float, symbol: str, inverse: str, text: str) -> list[FactorName]:
-    return [FactorName(value, f"{symbol}{text}"), FactorName(1 / value, f"{inverse}{text}")]
+def in_words(factor: float, known: list[NamedFactor]) -> str:
+    """ " (2π: …, or …)" for a factor that is one of ``known`` or its inverse, "" for others."""
+    if factor > 0 and abs(np.log(factor)) < 3 * _NEAR:
+        return ""
+    names = dict.fromkeys(filter(None, (one.matches(factor) for one in known)))
+    return f" ({', or '.join(names)})" if names else ""
 
 
-def rate_factors(problem: Problem) -> list[FactorName]:
-    """Factors by which all rates, or the time, may be wrong."""
+def rate_factors(problem: Problem) -> list[NamedFactor]:
+    """By which all rates, or the time, may be wrong."""
     training, network = problem.settings.training, problem.settings.network
-    names = _fourier_factors(problem.dimension)
-    names += _both_ways(2.0, "2", "½", ", as of a loss with or without its ½")
-    names += _both_ways(problem.density, "ρ₀", "1/ρ₀", ", the density of the data")
-    names += _both_ways(len(problem.points), "N", "1/N", ", as of a sum over the samples in place of their mean")
-    names += (
-        _both_ways(1 - training.momentum, "1 − μ", "1/(1 − μ)", ", as of momentum on one side only")
-        if 0 < training.momentum < 1
-        else []
-    )
-    if training.learning_rate is not None:
-        names += _both_ways(training.learning_rate, "η", "1/η", ", as of times in steps, not in learning rate × steps")
-    if network.family == "fourier-features":
-        names += _both_ways(network.width, "m", "1/m", ", as of another power of the width in front of the network")
-    return names
-
-
-def amplitude_factors(problem: Problem) -> list[FactorName]:
-    """Factors by which spectra may be wrong."""
-    names = [FactorName(-1.0, "the sign: error = network − target")]
-    names += _fourier_factors(problem.dimension)
-    names += _both_ways(2.0, "2", "½", "")
-    names += _both_ways(problem.density, "ρ₀", "1/ρ₀", ", the density of the data")
-    names += _both_ways(len(problem.points), "N", "1/N", ", as of a sum over the samples in place of their mean")
-    names += _both_ways(len(problem.points) ** 0.5, "√N", "1/√N", ", as of a unitary discrete Fourier transform")
-    return names
-
-
-def frequency_factors() -> list[FactorName]:
-    """Factors by which frequencies may be wrong."""
-    text = ": one side counts cycles, the other radians per unit of x"
     return [
-        *_both_ways(2 * np.pi, "2π", "1/(2π)", text),
-        *_both_ways(2.0, "2", "½", ""),
-        *_both_ways(np.pi, "π", "1/π", ""),
+        *_powers_of_two_pi(problem.dimension),
+        NamedFactor(2.0, "2", "a loss with or without its ½", "½"),
+        NamedFactor(problem.density, "ρ₀", "the density of the data"),
+        NamedFactor(len(problem.points), "N", "a sum over the samples in place of their mean"),
+        *_if_given(training.learning_rate, "η", "times in steps in place of learning rate × steps"),
+        *_if_given(1 - training.momentum, "(1 − μ)", "momentum on one side only"),
+        *_if_given(getattr(network, "width", None), "m", "another power of the width in front of the network"),
     ]
 
 
-def _fourier_factors(dimension: int) -> list[FactorName]:
-    power = {1: "2π", 2: "(2π)²", 3: "(2π)³"}[dimension]
-    names = _both_ways((2 * np.pi) ** dimension, power, f"1/{power}", ", of the Fourier transform")
-    root = {1: "√(2π)", 2: "2π", 3: "(2π)^(3/2)"}[dimension]
-    return names + _both_ways((2 * np.pi) ** (dimension / 2), root, f"1/{root}", ", of a unitary Fourier transform")
+def amplitude_factors(problem: Problem) -> list[NamedFactor]:
+    """By which spectra may be wrong."""
+    return [
+        NamedFactor(-1.0, "−1", "the error is network − target", "−1"),
+        *_powers_of_two_pi(problem.dimension),
+        NamedFactor((2 * np.pi) ** (0.5 * problem.dimension), "(2π)^(d/2)", "a unitary Fourier transform"),
+        NamedFactor(2.0, "2", "one side of the spectrum in place of both", "½"),
+        NamedFactor(problem.density, "ρ₀", "the density of the data"),
+        NamedFactor(len(problem.points), "N", "a sum over the samples in place of their mean"),
+        NamedFactor(len(problem.points) ** 0.5, "√N", "a unitary discrete Fourier transform"),
+    ]
+
+
+def frequency_factors() -> list[NamedFactor]:
+    """By which frequencies may be wrong."""
+    return [
+        NamedFactor(2 * np.pi, "2π", "cycles in place of radians per unit of x", "1/(2π)"),
+        NamedFactor(np.pi, "π", "frequencies in parts of the Nyquist frequency"),
+        NamedFactor(2.0, "2", "an index counted on half of the spectrum", "½"),
+    ]
+
+
+def _powers_of_two_pi(dimension: int) -> list[NamedFactor]:
+    names = [("2π", "1/(2π)"), ("(2π)²", ""), ("(2π)³", "")][:dimension]
+    reason = "a constant of the Fourier transform"
+    return [NamedFactor((2 * np.pi) ** (k + 1), name, reason, inverse) for k, (name, inverse) in enumerate(names)]
+
+
+def _if_given(value: float | None, name: str, reason: str) -> list[NamedFactor]:
+    return [NamedFactor(value, name, reason)] if value and value != 1 else []

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from freqbias.compare.evidence import Evidence, Explanation
-from freqbias.compare.factor_names import amplitude_factors, frequency_factors, named
+from freqbias.compare.factor_names import amplitude_factors, frequency_factors, in_words
 from freqbias.compare.fitting import fitted_factor
 from freqbias.compare.numbers import short, vector
 from freqbias.laws.product import grid_points
@@ -13,8 +13,12 @@ from freqbias.transforms import fourier_transform
 
 #: Factors of the frequencies that are tried first: a peak at ten times its width must not be missed between two.
 _FREQUENCY_FACTORS = np.geomspace(0.1, 10, 185)
+#: So many frequencies, those at which the network holds most, are looked at then.
+_SOME_NODES = 1000
 #: Most shifts along an axis that are tried first.
 _MOST_SHIFTS = {1: 4000, 2: 160, 3: 48}
+#: What a shift as long as the box costs against none, relative to the highest wave there can be.
+_SHORTER = 1e-3
 #: A shift has a name within this part of itself.
 _NEAR = 0.02
 #: Real factors and phases are told apart at this part of a right angle.
@@ -27,14 +31,14 @@ def factor(evidence: Evidence) -> Explanation | None:
     value = float(best.real)
     if abs(best.imag) > _ALONG_AN_AXIS * abs(best.real):
         return None
-    name = named(value, amplitude_factors(evidence.problem))
+    name = in_words(value, amplitude_factors(evidence.problem))
     return Explanation(
         key="factor",
         parameter=value,
         unexplained=evidence.unexplained(value * evidence.theory),
         claim=f"the network's spectrum is {short(value)} times that of the {evidence.name} at all frequencies and "
         f"times{name}",
-        advice="check that both are the Fourier transform of error × data density, error = network − target",
+        advice="check that both are the Fourier transform of error × data density",
     )
 
 
@@ -59,38 +63,37 @@ def conjugate(evidence: Evidence) -> Explanation | None:
         key="conjugate",
         parameter=-1.0,
         unexplained=evidence.unexplained(evidence.theory.conj()),
-        claim=f"the network's spectrum is the complex conjugate of that of the {evidence.name} (factor −1 of x or xi)",
-        advice="check the sign in exp(−i xi·x): numpy's fft has this sign, its ifft the other",
+        claim=f"the network's spectrum is the complex conjugate of that of the {evidence.name} (a factor −1 of x or ξ)",
+        advice="check the sign in exp(−i ξ·x): numpy's fft has this sign, its ifft the other",
     )
 
 
 def frequency_scale(evidence: Evidence) -> Explanation | None:
-    """network(xi) = theory(xi / s), and nothing beyond the mesh."""
+    """network(xi) = theory(xi / s) where xi / s lies in the mesh."""
     mesh = evidence.mesh
 
-    def stretched(values: np.ndarray, scale: float) -> np.ndarray:
-        places = evidence.frequencies / scale
+    def stretched(values: np.ndarray, frequencies: np.ndarray, scale: float) -> np.ndarray:
+        places = frequencies / scale
         inside = mesh.contains(places)
-        found = np.zeros((len(values), len(places)), dtype=complex)
+        found = np.full((len(values), len(places)), np.nan, dtype=complex)
         found[:, inside] = mesh.evaluate(values, places[inside])
         return found
 
-    def at_first(scale: float) -> float:
-        rest = evidence.network[0] - stretched(evidence.whole_theory[:1], scale)[0]
-        return float(evidence.volumes @ np.abs(rest) ** 2) / first
-
-    first = float(evidence.volumes @ np.abs(evidence.network[0] - evidence.theory[0]) ** 2)
+    largest = np.argsort(evidence.weights[0] * np.abs(evidence.network[0]) ** 2)[-_SOME_NODES:]
+    at_first, first = np.ix_([0], largest), evidence.whole_theory[:1]
     fit = fitted_factor(
-        lambda scale: evidence.unexplained(stretched(evidence.whole_theory, scale)), at_first, _FREQUENCY_FACTORS
+        lambda scale: evidence.unexplained(stretched(evidence.whole_theory, evidence.frequencies, scale)),
+        lambda scale: evidence.unexplained(stretched(first, evidence.frequencies[largest], scale), at_first),
+        _FREQUENCY_FACTORS,
     )
     if fit is None:
         return None
-    name = named(fit.factor, frequency_factors())
+    name = in_words(fit.factor, frequency_factors())
     return Explanation(
         key="frequency_scale",
         parameter=fit.factor,
         unexplained=fit.unexplained,
-        claim=f"the network's spectrum at the frequency xi is that of the {evidence.name} at xi / {short(fit.factor)}"
+        claim=f"the network's spectrum at the frequency ξ is that of the {evidence.name} at ξ / {short(fit.factor)}"
         f"{name}",
         advice="check the units: frequencies are in radians per unit of x, 2π times the number of cycles",
     )
@@ -98,7 +101,8 @@ def frequency_scale(evidence: Evidence) -> Explanation | None:
 
 def origin(evidence: Evidence) -> Explanation | None:
     """network = theory exp(-i xi.a): the network's x is measured from another point."""
-    shift = _best_shift(evidence)
+    strengths = np.sum(evidence.weights * evidence.network * evidence.theory.conj(), axis=0)
+    shift = best_shift(strengths, evidence.frequencies, evidence.problem.upper - evidence.problem.lower)
     if not shift.any():
         return None
     turned = evidence.theory * np.exp(-1j * evidence.frequencies @ shift)
@@ -107,8 +111,8 @@ def origin(evidence: Evidence) -> Explanation | None:
         key="origin",
         parameter=float(shift[0] if len(shift) == 1 else np.linalg.norm(shift)),
         unexplained=evidence.unexplained(turned),
-        claim=f"the network's error is that of the {evidence.name} moved by {vector(shift)} in x, a phase "
-        f"exp(−i xi·a){name}",
+        claim=f"the network's error is that of the {evidence.name} moved by {vector(shift)} in x, the phase "
+        f"exp(−i ξ·a){name}",
         advice="check where x = 0 is for both Fourier transforms, and where in their cells the samples lie",
     )
 
@@ -118,22 +122,20 @@ def _complex_factor(evidence: Evidence) -> complex:
     return evidence.product(evidence.network, evidence.theory) / evidence.product(evidence.theory, evidence.theory)
 
 
-def _best_shift(evidence: Evidence) -> np.ndarray:
-    """The a (d,) for which theory exp(-i xi.a) is nearest to the network.
+def best_shift(strengths: np.ndarray, frequencies: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """The a (d,), up to ``widths`` (d,), that maximises G(a) = Re sum ``strengths`` exp(i xi.a).
 
-    It maximises G(a) = Re sum network conj(theory) exp(i xi.a): on a grid that no wave of G slips through, then by
-    Newton's method with the gradient. Of waves that are alike the one with the shortest shift is taken.
+    With strengths (n,) = network conj(theory) it brings theory exp(-i xi.a) nearest to the network. First on a grid
+    that no wave of G slips through, then by the BFGS method. Of waves of one height that with the shortest shift is
+    taken.
     """
-    strengths = np.sum(evidence.weights * evidence.network * evidence.theory.conj(), axis=0)
-    frequencies = evidence.frequencies
     dimension = frequencies.shape[1]
     size = np.abs(strengths).sum()
-    widths = evidence.problem.upper - evidence.problem.lower
     spacing = np.pi / (4 * np.sqrt((np.abs(strengths) @ frequencies**2) / size))
     counts = np.minimum(np.ceil(widths / spacing), _MOST_SHIFTS[dimension] // 2).astype(int)
     shifts = grid_points([np.linspace(-w, w, 2 * n + 1) for w, n in zip(widths, counts, strict=True)])
     heights = fourier_transform(frequencies, strengths, shifts, sign=1, tolerance=1e-6).real
-    start = shifts[np.argmax(heights - 1e-3 * size * np.linalg.norm(shifts / widths, axis=1))]
+    start = shifts[np.argmax(heights - _SHORTER * size * np.linalg.norm(shifts / widths, axis=1))]
 
     def lost(shift: np.ndarray) -> tuple[float, np.ndarray]:
         turned = strengths * np.exp(1j * frequencies @ shift) / size

@@ -9,13 +9,13 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from freqbias.compare.evidence import Evidence, Explanation
-from freqbias.compare.factor_names import named, rate_factors
+from freqbias.compare.factor_names import in_words, rate_factors
 from freqbias.compare.fitting import FittedFactor, fitted_factor
 from freqbias.compare.numbers import short, vector
 
 #: Factors that are tried first.
-_RATES = np.geomspace(1e-4, 1e4, 61)
-_SPREADS = np.geomspace(1 / 8, 8, 25)
+_RATES = np.geomspace(1e-4, 1e4, 25)
+_SPREADS = np.geomspace(1 / 8, 8, 13)
 #: Diffusion below this part of the right one counts as none.
 _NO_DIFFUSION = 0.02
 
@@ -30,7 +30,7 @@ def time_scale(evidence: Evidence) -> Explanation | None:
     )
     if fit is None:
         return None
-    name = named(fit.factor, rate_factors(evidence.problem))
+    name = in_words(fit.factor, rate_factors(evidence.problem))
     return Explanation(
         key="time_scale",
         parameter=fit.factor,
@@ -45,7 +45,7 @@ def amplitude_std(evidence: Evidence) -> Explanation | None:
     """The network's D is q^2 times the theory's."""
     if not _moving(evidence):
         return None
-    fit = _fitted_change(evidence, lambda q: {"diffusion_factor": q**2})
+    fit = _fitted_change(evidence, lambda q: {"diffusion": q**2})
     if fit is None or fit.factor**2 < _NO_DIFFUSION:
         return None
     network = evidence.problem.settings.network
@@ -56,7 +56,7 @@ def amplitude_std(evidence: Evidence) -> Explanation | None:
         unexplained=fit.unexplained,
         claim=f"the network's frequencies move as with network.amplitude_std = {short(fit.factor * sigma)} in place of "
         f"{short(sigma)} (diffusion {short(fit.factor**2)} times that of the {evidence.name})",
-        advice="check sigma on both sides, and the ratio of the learning rates, network.frequency_rate_ratio, which "
+        advice="check σ on both sides, and the ratio of the learning rates, network.frequency_rate_ratio, which "
         f"would have to be {short(fit.factor**2 * ratio)} in place of {short(ratio)}",
     )
 
@@ -90,7 +90,7 @@ def frequency_motion(evidence: Evidence) -> Explanation | None:
     return Explanation(
         key="frequency_motion",
         parameter=0.0,
-        unexplained=evidence.unexplained(evidence.theory + cheap(diffusion_factor=0.0) - cheap()),
+        unexplained=evidence.unexplained(evidence.theory + cheap(diffusion=0.0) - cheap()),
         claim=f"the network behaves as if its frequencies did not move (diffusion 0 times that of the {evidence.name})",
         advice="check that the frequencies are trained, at the rate that network.frequency_rate_ratio says",
     )
@@ -104,10 +104,10 @@ def theory_motion(evidence: Evidence) -> Explanation | None:
     return Explanation(
         key="theory_motion",
         parameter=0.0,
-        unexplained=evidence.unexplained(evidence.theory + cheap() - cheap(diffusion_factor=0.0)),
+        unexplained=evidence.unexplained(evidence.theory + cheap() - cheap(diffusion=0.0)),
         claim=f"the {evidence.name} behaves as if frequencies did not move (0 times the diffusion of the problem), "
         "while those of the network do",
-        advice=f"check that the diffusion term, r sigma² c, is in the {evidence.name}",
+        advice=f"check that the diffusion term, r σ² c, is in the {evidence.name}",
     )
 
 
