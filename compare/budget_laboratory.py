@@ -113,7 +113,7 @@ class Laboratory:
     def too_long(self, needed: float) -> str:
         """Why a change is skipped that takes about ``needed`` seconds."""
         self.unfinished = True
-        return f"would take about {in_words(needed)}: --budget {_enough(1.5 * (self.spent + needed))} measures it"
+        return f"would take about {in_words(needed)}: --budget {_enough(1.25 * (self.spent + needed))} measures it"
 
     def not_settled(self, left: float) -> str:
         """The caveat of a term of which a part of size ``left`` is still to come for lack of time."""
