@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from freqbias.study.axes import Column
 from freqbias.study.quantities import quantities
 from freqbias.study.slopes import FEWEST, NoSlope, Slope, fit_slope
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Series:
 
     column: Column
     others: dict[str, Any]
-    rows: pd.DataFrame
+    rows: "pd.DataFrame"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Effect:
     factor: float
 
 
-def series(table: pd.DataFrame, columns: tuple[Column, ...], column: Column) -> Iterator[Series]:
+def series(table: "pd.DataFrame", columns: tuple[Column, ...], column: Column) -> Iterator[Series]:
     """All series of ``table`` along ``column``, in the order of its rows. ``columns`` are all that vary."""
     others = [one.name for one in columns if one.name != column.name]
     if not others:
@@ -53,7 +55,7 @@ def series(table: pd.DataFrame, columns: tuple[Column, ...], column: Column) -> 
         yield Series(column, dict(zip(others, labels, strict=True)), rows)
 
 
-def fitted_slopes(table: pd.DataFrame, columns: tuple[Column, ...]) -> list[FittedSlope]:
+def fitted_slopes(table: "pd.DataFrame", columns: tuple[Column, ...]) -> list[FittedSlope]:
     """Slopes of all quantities along every column with at least three positive numbers.
 
     Differences that are smaller than their noise are left out.
@@ -67,13 +69,13 @@ def fitted_slopes(table: pd.DataFrame, columns: tuple[Column, ...]) -> list[Fitt
     ]
 
 
-def above_noise(rows: pd.DataFrame, quantity: str) -> pd.Series:
+def above_noise(rows: "pd.DataFrame", quantity: str) -> "pd.Series":
     """The quantity of all rows, NaN where it is smaller than its noise."""
     noise = rows.get(f"{quantity}_noise")
     return rows[quantity] if noise is None else rows[quantity].where(rows[quantity] > noise)
 
 
-def effects(table: pd.DataFrame, columns: tuple[Column, ...]) -> list[Effect]:
+def effects(table: "pd.DataFrame", columns: tuple[Column, ...]) -> list[Effect]:
     """How much every column changes every quantity."""
     found = []
     for column in columns:

@@ -1,7 +1,8 @@
 """What a study found, in a sentence or two: from its slopes and effects."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from freqbias.compare.numbers import short
 from freqbias.compare.status import Status
@@ -11,13 +12,16 @@ from freqbias.study.plan import Study
 from freqbias.study.quantities import PAIR_QUANTITIES, in_words
 from freqbias.study.slopes import FEWEST, Slope
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: What changes a quantity by less than this factor does not matter to it.
 NO_MATTER = 1.05
 #: A line is bent if the slopes between neighbours spread over more than this, absolutely and relative to its slope.
 _BENT = 0.5
 
 
-def answer(study: Study, table: pd.DataFrame, slopes: list[FittedSlope], effects: list[Effect]) -> list[str]:
+def answer(study: Study, table: "pd.DataFrame", slopes: list[FittedSlope], effects: list[Effect]) -> list[str]:
     """The answer of a study in sentences, with its numbers; the first one says the most."""
     quantity = leading_quantity(study, effects)
     if quantity is None:
@@ -96,10 +100,10 @@ def _what_matters(quantity: str, effects: list[Effect]) -> str:
     return f"{changes}, {', '.join(texts[1:])}, each with the others held."
 
 
-def _range(study: Study, table: pd.DataFrame, quantity: str) -> str:
+def _range(study: Study, table: "pd.DataFrame", quantity: str) -> str:
     """From the smallest to the largest value of the whole grid."""
     known = table[table[quantity].notna()]
-    low, high = (known.loc[find(known[quantity])] for find in (pd.Series.idxmin, pd.Series.idxmax))
+    low, high = known.loc[known[quantity].idxmin()], known.loc[known[quantity].idxmax()]
     names = [column.name for column in study.columns]
     where = [in_brackets({name: row[name] for name in names}) for row in (low, high)]
     numbers = [short(float(row[quantity])) for row in (low, high)]
@@ -108,7 +112,7 @@ def _range(study: Study, table: pd.DataFrame, quantity: str) -> str:
     return f"The {in_words(quantity)} lies between {numbers[0]} ({where[0]}) and {numbers[1]} ({where[1]})."
 
 
-def _failed(table: pd.DataFrame) -> str:
+def _failed(table: "pd.DataFrame") -> str:
     """How many points have no numbers."""
     counts = table["status"].value_counts()
     texts = [f"{counts[status]} {words}" for status, words in _LOST.items() if status in counts]
@@ -118,6 +122,6 @@ def _failed(table: pd.DataFrame) -> str:
 _LOST = {Status.FAILED: "failed", Status.NOT_COMPARABLE: "could not be compared"}
 
 
-def _nothing(table: pd.DataFrame) -> str:
+def _nothing(table: "pd.DataFrame") -> str:
     reasons = table["reason"].dropna()
     return f"No point has the number asked for: {reasons.iloc[0] if len(reasons) else 'it was not measured'}."

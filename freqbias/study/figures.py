@@ -1,7 +1,8 @@
 """Figures of a study: its numbers against what varies, with the fitted slopes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,6 +14,9 @@ from freqbias.study.axes import Column, label_text
 from freqbias.study.quantities import BIAS_QUANTITIES, PAIR_QUANTITIES, quantities
 from freqbias.study.results import StudyResults
 from freqbias.study.slopes import Slope
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Numbers that are positive and spread over more than this factor are drawn on a logarithmic axis.
 _LOGARITHMIC_FROM = 3
@@ -121,7 +125,7 @@ def _label(quantity: str) -> str:
     return "largest relative difference" if quantity in PAIR_QUANTITIES else "bias index"
 
 
-def _band(rows: pd.DataFrame, quantity: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _band(rows: "pd.DataFrame", quantity: str) -> tuple[np.ndarray, np.ndarray] | None:
     """The two ends of the band over the seeds; None where no row has one."""
     names = [f"{quantity}_low", f"{quantity}_high"]
     if names[0] not in rows or rows[names[0]].isna().all():

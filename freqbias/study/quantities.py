@@ -1,8 +1,11 @@
 """The numbers of a study's points that are followed over what varies, under their names in the table of results."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from freqbias.compare.pairs import PAIRS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EMERGENCE = "emergence_"
 #: What is the same for every study; emergence times depend on the frequencies that are followed.
@@ -14,7 +17,7 @@ _WORDS = {pair.key: f"largest difference {pair.name}" for pair in PAIRS} | {
 }
 
 
-def quantities(table: pd.DataFrame) -> list[str]:
+def quantities(table: "pd.DataFrame") -> list[str]:
     """The columns of ``table`` that are followed: those in which at least one point has a number."""
     emergence = [name for name in table.columns if name.startswith(_EMERGENCE)]
     known = [name for name in (*PAIR_QUANTITIES, *BIAS_QUANTITIES, *emergence) if name in table.columns]

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from freqbias import nn
 from freqbias.compare import compare_spectra, write_metrics
@@ -25,6 +23,9 @@ from freqbias.study.plan import Point, Study
 from freqbias.study.slopes import CONFIDENCE, Slope
 from freqbias.study.tasks import Compute, LevelTask, compute_level, level_task, run_tasks
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SCHEMA = "freqbias-study-1"
 
 
@@ -36,7 +37,7 @@ class StudyResults:
     summaries: list[RunSummary]
 
     @cached_property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """One row for each point: its labels and its numbers; ``freqbias.compare.runs.COLUMNS`` documents them."""
         return results_table(self.summaries)
 
