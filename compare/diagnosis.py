@@ -29,11 +29,12 @@ HYPOTHESES_OF_DYNAMICS = (
     wrong_dynamics.amplitude_std,
     wrong_dynamics.law_scale,
 )
-#: Relative differences up to this need no explanation.
+#: Differences up to this part of the initial error need no explanation.
 _SMALL = 1e-3
 #: … nor those of which another seed may change this part of their square.
 _CHANCE = 0.5
-#: Part of the squared difference that an explanation must leave at most.
+#: Part of the squared difference that an explanation must leave at most. Of what is no mistake the best one left, in
+#: one dimension, 0.62 of random networks, 0.84 of the window, 0.31 of coarse meshes; of planted mistakes at most 0.17.
 _MOST_UNEXPLAINED = 0.2
 #: One that leaves this many times as much as another, and more than methods do, is that other one badly imitated.
 _FAR_WORSE, _OF_METHODS = 3.0, 2e-3
@@ -62,7 +63,8 @@ class Finding:
 def diagnose(comparison: "Comparison") -> list[Finding]:
     """The changes that explain most of the difference between network and theory, at most three, the best first.
 
-    None if there is no network or no theory, or if the difference is small or may be chance.
+    None if there is no network or no theory, or if the difference is small or may be chance. What remains of a
+    difference may be anything, even noise that looks like the mistake: so an explanation must leave little of it.
     """
     if comparison.theory is None or "network" not in comparison.spectra:
         return []

@@ -130,8 +130,9 @@ def _chance(problem: Problem, differences: np.ndarray, weights: np.ndarray, rela
     two-layer network of width m is about m^(-1/2) away from the theory.
     """
     if len(differences) > 1:
-        scatter = np.sum(weights * differences.var(axis=0, ddof=1)) / len(differences)
-        return float(scatter / np.sum(weights * np.abs(differences.mean(axis=0)) ** 2))
+        scatter = float(np.sum(weights * differences.var(axis=0, ddof=1))) / len(differences)
+        squared = float(np.sum(weights * np.abs(differences.mean(axis=0)) ** 2))
+        return scatter / squared if squared > 0 else np.inf
     network = problem.settings.network
     if network.family == "fourier-features" and network.sampling == "random":
         return 1 / (network.width * relative_error**2)

@@ -44,7 +44,7 @@ def rate_factors(problem: Problem) -> list[NamedFactor]:
         NamedFactor(problem.density, "ρ₀", "the density of the data"),
         NamedFactor(len(problem.points), "N", "a sum over the samples in place of their mean"),
         *_if_given(training.learning_rate, "η", "times in steps in place of learning rate × steps"),
-        *_if_given(1 - training.momentum, "(1 − μ)", "momentum on one side only"),
+        *_if_given(1 - training.momentum, "1 − μ", "momentum on one side only", "1/(1 − μ)"),
         *_if_given(getattr(network, "width", None), "m", "another power of the width in front of the network"),
     ]
 
@@ -77,5 +77,5 @@ def _powers_of_two_pi(dimension: int) -> list[NamedFactor]:
     return [NamedFactor((2 * np.pi) ** (k + 1), name, reason, inverse) for k, (name, inverse) in enumerate(names)]
 
 
-def _if_given(value: float | None, name: str, reason: str) -> list[NamedFactor]:
-    return [NamedFactor(value, name, reason)] if value and value != 1 else []
+def _if_given(value: float | None, name: str, reason: str, inverse: str = "") -> list[NamedFactor]:
+    return [NamedFactor(value, name, reason, inverse)] if value and value != 1 else []
