@@ -106,9 +106,8 @@ def _where_to_look(comparison: "Comparison") -> str:
     total, to_network, to_pde = (comparison.max_relative_error[pair.key] for pair in comparison.pairs)
     if total is None or to_network is None or to_pde is None:
         return ""
-    names = comparison.names
-    for near, suspect in ((to_network, names["pde"]), (to_pde, names["network"])):
-        if near < _GOES_WITH * total:
-            other = names["network"] if near == to_network else names["pde"]
-            return f" The {names['kernel']} agrees with the {other}: look at the {suspect} first."
+    pde, kernel, network = (comparison.names[level] for level in ("pde", "kernel", "network"))
+    for distance, near, suspect in ((to_network, network, pde), (to_pde, pde, network)):
+        if distance < _GOES_WITH * total:
+            return f" The {kernel} agrees with the {near}: look at the {suspect} first."
     return ""

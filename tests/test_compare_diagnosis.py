@@ -1,4 +1,4 @@
-"""Planted mistakes are found and named with their size; what is no mistake is not."""
+"""Planted mistakes of time, diffusion and law are found and named with their size; what is no mistake is not."""
 
 from dataclasses import replace
 
@@ -9,59 +9,20 @@ from compare_cases import (
     frozen,
     line_comparison,
     plane_comparison,
-    plane_problem,
     settings,
     spectra,
     three_tones,
     three_tones_pde,
 )
+from diagnosis_cases import FEW, NARROW, QUICK, WIDE, compared, plane, planted, relabelled
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from freqbias.compare import Comparison, changed_theory, compare_spectra
+from freqbias.compare import changed_theory, compare_spectra
 from freqbias.compare.changed_theory import ChangedTheory, thinned_samples
-from freqbias.compare.diagnosis import Finding, diagnose
+from freqbias.compare.diagnosis import diagnose
 from freqbias.nn import kernel_flow, train
 from freqbias.problem import Problem
-
-FEW = hypothesis_settings(max_examples=4, deadline=None, derandomize=True)
-WIDE = {"family": "uniform", "scale": 20.0}
-NARROW = {"family": "normal", "scale": 5.0}
-#: A network that is trained in a blink.
-QUICK = {
-    "network__width": 2000,
-    "data__points": [128],
-    "training__optimizer": "gradient-descent",
-    "training__learning_rate": 0.5,
-    "training__times": {"first": 2.0, "last": 150.0, "count": 12},
-    "training__threads": 1,
-    "mesh": {"cutoff": [30.0], "cells": [200], "degree": 2},
-}
-
-
-def compared(theory: np.ndarray, network: np.ndarray, problem: Problem | None = None) -> Comparison:
-    problem = problem or three_tones()
-    return compare_spectra(spectra("pde", theory, problem), spectra("network", network, problem))
-
-
-def planted(theory: np.ndarray, network: np.ndarray, problem: Problem | None = None) -> Finding:
-    """The first finding."""
-    findings = diagnose(compared(theory, network, problem))
-    assert findings
-    assert findings[0].explained == max(finding.explained for finding in findings)
-    return findings[0]
-
-
-def relabelled(wrong: dict, base: dict | None = None, run=kernel_flow, level: str = "pde") -> list[Finding]:
-    """What is found if a network computed with ``wrong`` settings is said to belong to ``base``."""
-    problem = Problem.create(settings(**(base or {})))
-    # The lines of its own mesh would follow the jumps of its law.
-    other = run(Problem.create(settings(**((base or {}) | wrong))).with_mesh(problem.mesh))
-    network = replace(other, level="network", problem=problem, times=problem.times)
-    theory = replace(kernel_flow(problem), level=level)
-    return diagnose(compare_spectra(**{"pde": None, "network": network, level: theory}))
-
 
 # What is no mistake
 
@@ -320,101 +281,6 @@ def test_a_thinner_grid_has_the_same_theory():
     assert norm(cheap(rate=1.3) - three_tones_pde(problem, 1.3)).max() < 1e-3 * norm(exact[0])
 
 
-# Conventions
-
-
-@given(st.one_of(st.floats(-3.0, -0.01), st.floats(0.01, 3.0)))
-@FEW
-def test_a_shift_of_the_origin_is_found(shift):
-    problem = three_tones()
-    exact = three_tones_pde(problem)
-    found = planted(exact, exact * np.exp(-1j * problem.mesh.nodes[:, 0] * shift))
-    assert (found.key, found.parameter) == ("origin", pytest.approx(shift, rel=1e-6))
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_half_a_sample_spacing_is_named(sign):
-    problem = three_tones()
-    exact = three_tones_pde(problem)
-    found = planted(exact, exact * np.exp(-1j * problem.mesh.nodes[:, 0] * sign * np.pi / 512))
-    assert (found.key, found.parameter) == ("origin", pytest.approx(sign * np.pi / 512, rel=1e-6))
-    assert "half a sample spacing" in found.sentence
-
-
-@pytest.mark.parametrize(
-    ("shift", "name"), [((0.5, -0.3), ""), ((np.pi / 48, np.pi / 48), "half a sample"), ((-np.pi, -np.pi), "corner")]
-)
-def test_a_shift_in_the_plane(shift, name):
-    problem = plane_problem()
-    exact = frozen(problem, problem.initial_spectrum(problem.mesh.nodes))
-    found = planted(exact, exact * np.exp(-1j * problem.mesh.nodes @ shift), problem)
-    assert (found.key, found.parameter) == ("origin", pytest.approx(np.linalg.norm(shift), rel=1e-6))
-    assert name in found.sentence
-
-
-@given(st.one_of(st.floats(-100, -0.01), st.floats(0.01, 0.97), st.floats(1.03, 1e3)))
-@FEW
-def test_a_constant_factor_is_found(factor):
-    exact = three_tones_pde(three_tones())
-    found = planted(exact, factor * exact)
-    assert (found.key, found.parameter) == ("factor", pytest.approx(factor))
-    assert found.explained == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("factor", "name"),
-    [
-        (-1.0, "−1: the error is network − target"),
-        (512.0, "N: a sum over the samples"),
-        (2 * np.pi, "2π: a constant of the Fourier transform, or 1/ρ₀"),
-        ((2 * np.pi) ** -0.5, "1/(2π)^(d/2): a unitary Fourier transform"),
-        (512.0**-0.5, "1/√N: a unitary discrete"),
-    ],
-)
-def test_a_known_factor_is_named(factor, name):
-    exact = three_tones_pde(three_tones())
-    assert name in planted(exact, factor * exact).sentence
-
-
-@given(st.one_of(st.floats(-3, -0.1), st.floats(0.1, 3)))
-@FEW
-def test_a_constant_phase_is_found(angle):
-    exact = three_tones_pde(three_tones())
-    found = planted(exact, np.exp(1j * angle) * exact)
-    assert (found.key, found.parameter) == ("phase", pytest.approx(angle))
-
-
-def test_a_wrong_sign_of_the_exponent_is_found():
-    problem = three_tones()
-    exact = three_tones_pde(problem) * np.exp(-0.7j * problem.mesh.nodes[:, 0])
-    found = planted(exact, exact.conj())
-    assert (found.key, found.parameter) == ("conjugate", -1)
-    assert "exp(−i ξ·x)" in found.sentence
-
-
-@pytest.mark.parametrize("scale", [1 / (2 * np.pi), 0.7, 1.2])
-def test_wrong_units_of_frequency_are_found(scale):
-    problem = three_tones()
-    exact, mesh = three_tones_pde(problem), problem.mesh
-    places = mesh.nodes / scale
-    stretched = np.zeros_like(exact)
-    stretched[:, mesh.contains(places)] = mesh.evaluate(exact, places[mesh.contains(places)])
-    found = planted(exact, stretched)
-    assert (found.key, found.parameter) == ("frequency_scale", pytest.approx(scale, rel=1e-3))
-    assert ("cycles in place of radians" in found.sentence) == (scale < 0.5)
-
-
-def test_frequencies_in_cycles_in_the_plane():
-    """The network at ξ is the theory at 2π ξ; the samples know frequencies up to 2π times the cutoff."""
-    data = {"lower": [-np.pi] * 2, "upper": [np.pi] * 2, "points": [160]}
-    problem = Problem.create(settings(**plane(data=data, mesh={"cutoff": [12.0], "cells": [48], "degree": 2})))
-    nodes = problem.mesh.nodes
-    rates = problem.density * problem.family.damping(2 * np.pi * nodes)
-    network = problem.initial_spectrum(2 * np.pi * nodes) * np.exp(-np.outer(problem.times, rates))
-    found = planted(frozen(problem, problem.initial_spectrum(nodes)), network, problem)
-    assert (found.key, found.parameter) == ("frequency_scale", pytest.approx(1 / (2 * np.pi), rel=1e-2))
-
-
 # Sentences
 
 
@@ -426,13 +292,3 @@ def test_the_kernel_flow_says_where_to_look():
             spectra("pde", exact, problem), spectra("network", fast, problem), spectra("kernel", kernel, problem)
         )
         assert diagnose(result)[0].sentence.endswith(text)
-
-
-def plane(**changes) -> dict:
-    """A small problem in the plane whose kernel flow takes a tenth of a second."""
-    return {
-        "target__expression": "exp(-2*x**2-2*y**2)*(cos(3*x+y)+cos(6*x-4*y))",
-        "data": {"lower": [-np.pi] * 2, "upper": [np.pi] * 2, "points": [24]},
-        "mesh": {"cutoff": [12.0], "cells": [24], "degree": 2},
-        "training__times": {"first": 1.0, "last": 300.0, "count": 12},
-    } | changes
