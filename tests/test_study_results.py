@@ -3,6 +3,7 @@
 import csv
 import json
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,8 +120,23 @@ def test_answer_where_nothing_can_be_compared(file, tmp_path):
     study = Study.read(file).changed({"training.optimizer": "adam"}).varied([axis_of_option("network.width=200,400")])
     results = run_study(study, tmp_path / "out", compute=decaying)
     assert [str(one.status) for one in results.summaries] == ["not comparable"] * 2
-    assert results.answer[0].startswith('No point has the number asked for: training.optimizer = "adam" is not linear')
+    assert "bias index of the network" in results.answer[0]
+    assert results.answer[-1] == "Of 2 points 2 could not be compared."
     assert "not comparable" in page_html(study_page(results))
+    asked = run_study(replace(study, quantity="network_vs_pde"), tmp_path / "out", compute=decaying)
+    assert asked.answer[0].startswith('No point has the number asked for: training.optimizer = "adam" is not linear')
+
+
+def test_answer_where_one_point_is_left(file, tmp_path):
+    study = Study.read(file).varied([axis_of_option("network.width=200,800")])
+    results = run_study(study, tmp_path / "out", compute=failing_when_wide)
+    # The kernel flow of both points is there, and the same.
+    assert results.answer == [
+        "The largest difference kernel flow vs PDE is 3.69·10⁻³ everywhere.",
+        "Of 2 points 1 failed.",
+    ]
+    asked = run_study(replace(study, quantity="network_vs_pde"), tmp_path / "out", compute=failing_when_wide)
+    assert asked.answer[0].endswith("is 0.0227 at the only point that has one, width = 200.")
 
 
 def test_study_through_the_command_line(file, tmp_path, command):

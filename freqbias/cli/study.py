@@ -52,11 +52,16 @@ def study(
         f"{len(points)} points, {len(paths)} levels to compute" + (f", {there} of them are there" if there else "")
     )
     with progress_bar("levels") as progress:
-        results = run_study(plan, out, jobs or len(os.sched_getaffinity(0)), progress)
+        results = run_study(plan, out, jobs or _cores(), progress)
     write_study_report(results, out, outcome.style)
     print_runs(results.summaries, {column.name: column.short_name for column in plan.columns})
     typer.echo(" ".join(results.answer))
     typer.echo(out / "report.html")
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _warn(points) -> None:

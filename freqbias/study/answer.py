@@ -9,7 +9,7 @@ from freqbias.compare.status import Status
 from freqbias.study.analysis import Effect, FittedSlope
 from freqbias.study.axes import Column, label_text
 from freqbias.study.plan import Study
-from freqbias.study.quantities import PAIR_QUANTITIES, in_words
+from freqbias.study.quantities import BIAS_QUANTITIES, PAIR_QUANTITIES, in_words, quantities
 from freqbias.study.slopes import FEWEST, Slope
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _BENT = 0.5
 
 def answer(study: Study, table: "pd.DataFrame", slopes: list[FittedSlope], effects: list[Effect]) -> list[str]:
     """The answer of a study in sentences, with its numbers; the first one says the most."""
-    quantity = leading_quantity(study, effects)
+    quantity = leading_quantity(study, table, effects)
     if quantity is None:
         sentences = [_nothing(table), _failed(table)]
     else:
@@ -36,13 +36,18 @@ def answer(study: Study, table: "pd.DataFrame", slopes: list[FittedSlope], effec
     return [sentence for sentence in sentences if sentence]
 
 
-def leading_quantity(study: Study, effects: list[Effect]) -> str | None:
-    """What the study is about: as its file says, else the pair that changes most; None if nothing has numbers."""
-    known = {one.quantity for one in effects}
+def leading_quantity(study: Study, table: "pd.DataFrame", effects: list[Effect]) -> str | None:
+    """What the study is about: as its file says, else the pair that changes most; None if that has no numbers.
+
+    Where no pair was compared it is the bias index.
+    """
+    known = quantities(table)
     if study.quantity is not None:
         return study.quantity if study.quantity in known else None
     pairs = [one for one in effects if one.quantity in PAIR_QUANTITIES]
-    return max(pairs, key=lambda one: one.factor).quantity if pairs else None
+    if pairs:
+        return max(pairs, key=lambda one: one.factor).quantity
+    return next((name for name in known if name in (*PAIR_QUANTITIES, *BIAS_QUANTITIES)), None)
 
 
 def in_brackets(others: dict) -> str:
@@ -107,6 +112,8 @@ def _range(study: Study, table: "pd.DataFrame", quantity: str) -> str:
     names = [column.name for column in study.columns]
     where = [in_brackets({name: row[name] for name in names}) for row in (low, high)]
     numbers = [short(float(row[quantity])) for row in (low, high)]
+    if len(known) == 1:
+        return f"The {in_words(quantity)} is {numbers[0]} at the only point that has one, {where[0]}."
     if numbers[0] == numbers[1]:
         return f"The {in_words(quantity)} is {numbers[0]} everywhere."
     return f"The {in_words(quantity)} lies between {numbers[0]} ({where[0]}) and {numbers[1]} ({where[1]})."

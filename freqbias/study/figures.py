@@ -32,7 +32,7 @@ _MOST_TICKS = 6
 def drawn_quantities(results: StudyResults) -> list[str]:
     """What the figures show: the differences of the pairs, or the bias indices if the study is about these."""
     known = quantities(results.table)
-    about_bias = leading_quantity(results.study, results.effects) in BIAS_QUANTITIES
+    about_bias = leading_quantity(results.study, results.table, results.effects) in BIAS_QUANTITIES
     return [name for name in (BIAS_QUANTITIES if about_bias else PAIR_QUANTITIES) if name in known]
 
 

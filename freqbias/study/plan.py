@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -71,15 +71,8 @@ class Study:
             raise InputError(f"{path}: {describe(error, data, StudySettings)}") from error
         base = _read_toml(Path(given.base))
         axes = [axis_of_settings(one, f"{path}: vary[{number}]") for number, one in enumerate(given.vary)]
-        study = cls(
-            given.name or path.stem,
-            base,
-            Path(given.base).parent,
-            str(path),
-            (),
-            given.question,
-            given.quantity,
-        )
+        directory = Path(given.base).parent
+        study = cls(given.name or path.stem, base, directory, str(path), (), given.question, given.quantity)
         return study.changed(flat_changes(given.changes)).varied(axes)
 
     def changed(self, changes: dict[str, Any]) -> "Study":
@@ -87,7 +80,7 @@ class Study:
         base = deepcopy(self.base)
         for key, value in changes.items():
             apply_change(base, key, value, self.source)
-        return Study(self.name, base, self.directory, self.source, self.axes, self.question, self.quantity)
+        return replace(self, base=base)
 
     def varied(self, axes: Sequence[Axis]) -> "Study":
         """The same study with more axes; one with the columns of an axis that is there takes its place.
@@ -100,7 +93,7 @@ class Study:
         for column in columns:
             if columns.count(column) > 1:
                 raise InputError(f"{self.source}: {column} is varied twice")
-        return Study(self.name, self.base, self.directory, self.source, together, self.question, self.quantity)
+        return replace(self, axes=together)
 
     @property
     def columns(self) -> tuple[Column, ...]:
