@@ -144,7 +144,7 @@ class ErrorBudget:
         if self.missing:
             notes.append(f"not measured: {', '.join(term.name for term in self.missing)}")
         if unsettled and not self.consistent:
-            notes.append(f"not settled: {', '.join(unsettled)}")
+            notes.append(f"not settled: {', '.join(unsettled)}; a larger --budget goes on")
         if notes:
             return f"{text} ({'; '.join(notes)})"
         return text if self.consistent else f"{text}, so something else is at work as well"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias.compare.budget_change import Change, Measurement, noise_of
+from freqbias.compare.budget_laboratory import OutOfTimeError
 from freqbias.compare.budget_variants import smaller_steps, trained, variant
 from freqbias.compare.numbers import short
 from freqbias.problem import Problem
@@ -67,13 +68,17 @@ class Width(Change):
     def _widened(self, laboratory, problem, network, changes) -> Measurement:
         """Widen until what is left to infinite width, the kernel flow, is small or extrapolation explains it."""
         before, kernel = problem.settings.network.width, laboratory.level("kernel").values
-        last, values, seconds = network, np.zeros_like(kernel), [laboratory.level("network").seconds]
+        last, values, remaining = network, np.zeros_like(kernel), 0.0
         for number in range(1, _MOST_WIDENINGS + 1):
             factor = 4**number
-            wide = laboratory.result(
-                f"network-wide-{factor}", "network", trained(problem, changes | {"network.width": factor * before})
-            )
-            seconds.append(wide.seconds)
+            wider = trained(problem, changes | {"network.width": factor * before})
+            try:
+                wide = laboratory.result(f"network-wide-{factor}", "network", wider)
+            except OutOfTimeError:
+                if number == 1:
+                    raise
+                caveat = laboratory.not_settled(remaining)
+                break
             step, left = last.values - wide.values, wide.values - kernel
             # What is left may have another direction: only where it is that of the step an error of 1/m is behind it.
             part = np.clip(laboratory.inner(step, left) / max(laboratory.inner(step, step), 1e-300), 0, _EXTRAPOLATION)
@@ -83,11 +88,11 @@ class Width(Change):
             last, remaining, caveat = wide, laboratory.size(left - part * step), None
             if remaining <= _SETTLED * laboratory.size(values) or number == _MOST_WIDENINGS:
                 break
-            growth = 1.3 * seconds[-1] / seconds[-2] if seconds[-2] > 0 else 4.0
-            if not laboratory.affords(seconds[-1] * float(np.clip(growth, 1.5, 4.0))):
+            # A flow takes fewer steps the wider the network is.
+            if not laboratory.affords((2.0 if _flow(laboratory) else 4.0) * wide.seconds):
                 caveat = laboratory.not_settled(remaining)
                 break
-        return Measurement(values, change, noise_of(network.noise, wide.noise), caveat)
+        return Measurement(values, change, noise_of(network.noise, last.noise), caveat)
 
 
 class Step(Change):
@@ -123,7 +128,7 @@ class Step(Change):
             fine = _fine(laboratory)
             tolerance = problem.settings.training.tolerance
             smaller = _finer_flow(problem)["training.tolerance"]
-            change = f"training.tolerance {smaller:.2g} instead of {tolerance:.2g}"
+            change = f"training.tolerance {short(smaller, 2)} instead of {short(tolerance, 2)}"
             network = laboratory.level("network")
             values = network.values - fine.values
             # Both estimates are bounds; how far this one is from the truth says the same of the other.

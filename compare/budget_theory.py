@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from freqbias.compare.budget_change import Change, Measurement, noise_of
+from freqbias.compare.budget_laboratory import OutOfTimeError
 from freqbias.compare.budget_variants import finer_mesh, larger_box, more_samples, variant
+from freqbias.compare.numbers import short
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 
@@ -37,7 +39,7 @@ class Evolution(Change):
     def measure(self, laboratory):
         tolerance = laboratory.problem("pde").settings.solver.tolerance
         tight = _tight(laboratory)
-        change = f"solver.tolerance {_smaller(tolerance):.2g} instead of {tolerance:.2g}"
+        change = f"solver.tolerance {short(_smaller(tolerance), 2)} instead of {short(tolerance, 2)}"
         return Measurement(tight.values - laboratory.level("pde").values, change, noise_of(tight.noise))
 
     def refusal(self, laboratory):
@@ -154,11 +156,17 @@ class Window(Change):
     def measure(self, laboratory):
         problem, before = laboratory.problem("kernel"), laboratory.level("kernel")
         on_grid = problem.grid_shape is not None
-        last, noise, factor, caveat = before.values, before.noise, 1.0, None
+        last, noise, factor, step, caveat = before.values, before.noise, 1.0, 0.0, None
         while True:
+            larger, ratio = larger_box(problem, 2 * factor, before.largest_rate)
+            try:
+                result = laboratory.result(f"kernel-box-{2 * factor:g}", "kernel", larger)
+            except OutOfTimeError:
+                if factor == 1:
+                    raise
+                caveat = laboratory.not_settled(step)
+                break
             factor *= 2
-            larger, ratio = larger_box(problem, factor, before.largest_rate)
-            result = laboratory.result(f"kernel-box-{factor:g}", "kernel", larger)
             values = ratio * result.values
             step, whole = laboratory.size(last - values), laboratory.size(before.values - values)
             last, noise = values, before.noise + result.noise

@@ -329,3 +329,26 @@ def test_the_panel_shows_every_status(tmp_path):
     table = shown.tables[0]
     assert [row[0].text for row in table.rows][-2:] == ["unexplained", "total"]
     assert {cell.status for row in table.rows for cell in row} >= {Status.SKIPPED, Status.WITHIN_NOISE}
+
+
+def test_a_second_widening_that_takes_too_long_leaves_the_first():
+    """An error that does not fall like 1/m needs more than one widening."""
+    case = planted(dict.fromkeys(TERMS, 0.0) | {"width": 1e-3})
+    comparison = case.comparison()
+
+    def slow(problem, progress):
+        width = problem.settings.network.width
+        while width > 16000:
+            progress(0.5)
+        spectra, kernel = case.train(problem), case.kernel_flow(problem)
+        if width < 16000:
+            return spectra
+        turned = kernel.values + 2j * (spectra.values - kernel.values)
+        return replace(spectra, values=turned)
+
+    budget = measure_budget(comparison, 0.5, **case.computations | {"train": slow})
+    width = budget.terms[0]
+    assert width.status is Status.MEASURED
+    assert width.reason.startswith("not settled: about ")
+    assert width.change.startswith("width 16000 instead of 4000")
+    assert "not settled: finite width; a larger --budget goes on" in budget.sentence
