@@ -62,7 +62,9 @@ def draw_overlaid_decay(figure: Figure, summaries: Sequence[RunSummary]) -> None
     for axes in grid.ravel()[: len(frequencies)]:
         logarithmic(axes.xaxis, times.min(), times.max())
         logarithmic(axes.yaxis, max(0.7 * lowest, 10.0**-_DECADES), 1.5)
-    for axes in grid[-1, : len(frequencies)]:
+    # The lowest of every column; in the last row places may be empty.
+    for axes in grid.ravel()[max(0, len(frequencies) - columns) : len(frequencies)]:
+        axes.tick_params(labelbottom=True)
         axes.set_xlabel(TIME_LABEL)
     for axes in grid[:, 0]:
         axes.set_ylabel("|v̂(ξ,t)| / |v̂(ξ,0)|")

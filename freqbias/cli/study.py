@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from freqbias import torchrun
 from freqbias.cli.outcome import Outcome, StyleOption
 from freqbias.cli.problem_file import SetOption
 from freqbias.errors import InputError
+
+if TYPE_CHECKING:
+    from freqbias.study.plan import Point
 
 
 def study(
@@ -64,7 +67,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _warn(points) -> None:
+def _warn(points: "list[Point]") -> None:
     """Every warning of a mesh once, with the points that it is about."""
     found: dict[str, list[str]] = {}
     for point in points:
