@@ -128,7 +128,7 @@ class Step(Change):
             fine = _fine(laboratory)
             tolerance = problem.settings.training.tolerance
             smaller = _finer_flow(problem)["training.tolerance"]
-            change = f"training.tolerance {short(smaller, 2)} instead of {short(tolerance, 2)}"
+            change = f"training.tolerance {short(smaller, 1)} instead of {short(tolerance, 1)}"
             network = laboratory.level("network")
             values = network.values - fine.values
             # Both estimates are bounds; how far this one is from the truth says the same of the other.

@@ -39,7 +39,7 @@ class Evolution(Change):
     def measure(self, laboratory):
         tolerance = laboratory.problem("pde").settings.solver.tolerance
         tight = _tight(laboratory)
-        change = f"solver.tolerance {short(_smaller(tolerance), 2)} instead of {short(tolerance, 2)}"
+        change = f"solver.tolerance {short(_smaller(tolerance), 1)} instead of {short(tolerance, 1)}"
         return Measurement(tight.values - laboratory.level("pde").values, change, noise_of(tight.noise))
 
     def refusal(self, laboratory):
