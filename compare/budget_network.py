@@ -39,16 +39,16 @@ class Width(Change):
     meaning = "the network has finitely many neurons"
     plan = "a wider network"
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         wide = laboratory.seconds("network-wide-4", "network", 4.0)
         if _flow(laboratory):
             return wide + (0.0 if self._careful(laboratory) else Step().seconds(laboratory))
         return wide + Step().seconds(laboratory)
 
-    def _careful(self, laboratory) -> bool:
+    def _careful(self, laboratory: "Laboratory") -> bool:
         return laboratory.problem("network").settings.training.tolerance <= _CAREFUL_FLOW
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         problem = laboratory.problem("network")
         changes, network = {}, _without_batches(laboratory)
         if _flow(laboratory) and not self._careful(laboratory):
@@ -65,7 +65,9 @@ class Width(Change):
         # In the limit of infinite width steps are known exactly: what they add is a part of the width's effect.
         return replace(widened, values=widened.values - Step().measure(laboratory).values)
 
-    def _widened(self, laboratory, problem, network, changes) -> Measurement:
+    def _widened(
+        self, laboratory: "Laboratory", problem: Problem, network: "Result", changes: dict[str, Any]
+    ) -> Measurement:
         """Widen until what is left to infinite width, the kernel flow, is small or extrapolation explains it."""
         before, kernel = problem.settings.network.width, laboratory.level("kernel").values
         last, values, remaining = network, np.zeros_like(kernel), 0.0
@@ -106,23 +108,23 @@ class Step(Change):
     meaning = "training moves in steps"
     plan = "smaller steps"
 
-    def in_words(self, laboratory):
+    def in_words(self, laboratory: "Laboratory") -> tuple[str, str]:
         if _flow(laboratory):
             return "the tolerance of the flow", "training follows gradient flow up to training.tolerance"
         return self.name, self.meaning
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         if _flow(laboratory):
             return laboratory.seconds("network-fine", "network", 2.5)
         return laboratory.seconds("network-half", "network", 2.0) + laboratory.seconds("kernel-half", "kernel", 1.0)
 
-    def refusal(self, laboratory):
+    def refusal(self, laboratory: "Laboratory") -> str | None:
         training = laboratory.problem("network").settings.training
         if _flow(laboratory) and training.tolerance <= _LEAST_FLOW:
             return f"training.tolerance = {training.tolerance:.2g} is the smallest one"
         return None
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         problem = laboratory.problem("network")
         if _flow(laboratory):
             fine = _fine(laboratory)
@@ -167,19 +169,19 @@ class Batches(Change):
     meaning = "a step sees some of the samples"
     plan = "all samples in every step, in double precision"
 
-    def in_words(self, laboratory):
+    def in_words(self, laboratory: "Laboratory") -> tuple[str, str]:
         if laboratory.problem("network").settings.training.batch is None:
             return "single precision", "training rounds to single precision"
         return self.name, self.meaning
 
-    def refusal(self, laboratory):
+    def refusal(self, laboratory: "Laboratory") -> str | None:
         return None if has_batches(laboratory) else "every step sees all samples, in double precision"
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         training, count = laboratory.problem("network").settings.training, len(laboratory.problem("network").points)
         return laboratory.seconds("network-full", "network", max(1.0, count / (training.batch or count)))
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         full = _without_batches(laboratory)
         return Measurement(laboratory.level("network").values - full.values, self.plan, noise_of(full.noise))
 

@@ -33,16 +33,16 @@ class Evolution(Change):
     meaning = "the PDE is followed in time up to solver.tolerance"
     plan = "a smaller solver.tolerance"
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         return laboratory.seconds("pde-tight", "pde", 1.5)
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         tolerance = laboratory.problem("pde").settings.solver.tolerance
         tight = _tight(laboratory)
         change = f"solver.tolerance {short(_smaller(tolerance), 1)} instead of {short(tolerance, 1)}"
         return Measurement(tight.values - laboratory.level("pde").values, change, noise_of(tight.noise))
 
-    def refusal(self, laboratory):
+    def refusal(self, laboratory: "Laboratory") -> str | None:
         tolerance = laboratory.problem("pde").settings.solver.tolerance
         return None if _smaller(tolerance) < tolerance else f"solver.tolerance = {tolerance:.2g} is the smallest one"
 
@@ -76,18 +76,18 @@ class Mesh(Change):
     meaning = "the PDE is solved on cells of finite size and reach"
     plan = "a finer mesh"
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         dimension = laboratory.problem("pde").dimension
         return laboratory.seconds("pde-fine", "pde", (2.5, 6.5, 10.0)[dimension - 1])
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         coarse, changes = _careful(laboratory)
         problem = laboratory.problem("pde")
         mesh, change = finer_mesh(problem)
         fine = laboratory.result("pde-fine", "pde", variant(problem, changes, mesh=mesh))
         return Measurement(fine.values - coarse.values, change, noise_of(fine.noise, coarse.noise))
 
-    def refusal(self, laboratory):
+    def refusal(self, laboratory: "Laboratory") -> str | None:
         problem = laboratory.problem("pde")
         if len(finer_mesh(problem)[0].nodes) == len(problem.mesh.nodes):
             return f"mesh.degree = {problem.mesh.degree} is the largest one"
@@ -102,7 +102,7 @@ class Sampling(Change):
     meaning = "the network sees the box at its samples only"
     plan = "more samples"
 
-    def refusal(self, laboratory):
+    def refusal(self, laboratory: "Laboratory") -> str | None:
         problem = laboratory.problem("kernel")
         data = problem.settings.data
         if data.sampling == "file":
@@ -115,7 +115,7 @@ class Sampling(Change):
             return "the target is not at hand: there are no more samples of it"
         return None
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         problem = laboratory.problem("kernel")
         more = 2**problem.dimension
         dense = more * len(problem.points) <= _DENSE
@@ -123,7 +123,7 @@ class Sampling(Change):
             "pde-dense", "pde", 1.0
         )
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         coarse, changes = _careful(laboratory)
         # Each level with its own solver settings; the samples and where the spectra start are the same.
         problem = laboratory.problem("kernel")
@@ -147,13 +147,13 @@ class Window(Change):
     meaning = "the box is not all of space"
     plan = "a larger box, beyond which the initial error is 0"
 
-    def seconds(self, laboratory):
+    def seconds(self, laboratory: "Laboratory") -> float:
         problem = laboratory.problem("kernel")
         more = 2**problem.dimension
         dense = more * len(problem.points) <= _DENSE
         return laboratory.seconds("kernel-box-2", "kernel", more**3 if dense else 3 * more)
 
-    def measure(self, laboratory):
+    def measure(self, laboratory: "Laboratory") -> Measurement:
         problem, before = laboratory.problem("kernel"), laboratory.level("kernel")
         on_grid = problem.grid_shape is not None
         last, noise, factor, step, caveat = before.values, before.noise, 1.0, 0.0, None
