@@ -102,8 +102,13 @@ class ErrorBudget:
 
     @property
     def dominating(self) -> list[BudgetTerm]:
-        """The largest term, and the second where it is not much smaller; none where all are within their noise."""
+        """The largest term, and the second where it is not much smaller.
+
+        None where all are within their noise, or where what they leave unexplained is larger.
+        """
         terms = [term for term in self.measured if term.status is Status.MEASURED]
+        if not self.consistent and terms and terms[0].largest < self.unexplained.max():
+            return []
         return terms[:1] + [term for term in terms[1:2] if term.largest * _DOMINATES > terms[0].largest]
 
     @property
@@ -117,6 +122,10 @@ class ErrorBudget:
 
     def _leader(self) -> str:
         terms = self.dominating
+        known = [term for term in self.measured if term.status is Status.MEASURED]
+        if not terms and known:
+            first = known[0]
+            return f"The largest measured term is {first.name} ({self._largest(first)}): it does not explain the total"
         if not terms:
             return "No term stands out from its own uncertainty"
         first = terms[0]
@@ -131,7 +140,7 @@ class ErrorBudget:
         return f"{short(term.largest, 2)} of the initial error at t = {when}"
 
     def _sum(self) -> str:
-        count, part = len(self.measured), f"{100 * self.closure:.2g} %"
+        count, part = len(self.measured), f"{short(100 * self.closure, 2)} %"
         named = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
         terms = f"the {named} terms" if not self.missing else f"the {named} measured term{'s' * (count > 1)}"
         verb = "add" if count > 1 else "adds"

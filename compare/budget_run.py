@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FOLDER, FILE = "budget", "budget.nc"
 #: A new term is one class, named here in the order of reports. Batches are left out of runs without them.
 CHANGES: tuple[type[Change], ...] = (Width, Step, Batches, Sampling, Window, Mesh, Evolution)
-#: In the order in which they are made: the theory's side costs little.
-_ORDER = (Evolution, Mesh, Sampling, Window, Width, Step, Batches)
+#: What takes less than this part of the time is measured before anything else.
+_CHEAP = 0.05
 
 
 def budget_refusal(comparison: "Comparison") -> str | None:
@@ -68,7 +68,7 @@ def measure_budget(
     refusal = _refusal_of_all(comparison.problem)
     effects = {
         kind: _skipped(kind(), laboratory, refusal) if refusal is not None else _effect(kind(), laboratory)
-        for kind in sorted(kinds, key=_ORDER.index)
+        for kind in _order(kinds, laboratory, seconds)
     }
     progress(1.0)
     if folder is not None and not laboratory.unfinished:
@@ -90,6 +90,23 @@ def stored_budget(path: Path, comparison: "Comparison") -> ErrorBudget | None:
     total = mesh.norm(network - pde) / mesh.norm(pde[0])
     same = len(found.times) == len(times) and np.allclose(found.times, times, rtol=1e-9, atol=0)
     return found if same and np.allclose(found.total, total, rtol=1e-6, atol=1e-14) else None
+
+
+def _order(kinds: list[type[Change]], laboratory: Laboratory, limit: float) -> list[type[Change]]:
+    """The order in which changes are made: cheap ones, then those from which most is to be expected.
+
+    That is the width if the network is further from the kernel flow than that is from the PDE. Steps come last.
+    """
+    pde, kernel, network = (laboratory.level(level).values for level in LEVELS)
+    wide_first = laboratory.size(network - kernel) > laboratory.size(kernel - pde)
+
+    def place(kind: type[Change]) -> tuple[bool, int, float]:
+        needed = kind().seconds(laboratory)
+        expensive = needed > _CHEAP * limit
+        width = 0 if wide_first and expensive else 2
+        return expensive, {Width: width, Batches: width, Step: 3}.get(kind, 1), needed
+
+    return sorted(kinds, key=place)
 
 
 def _refusal_of_all(problem: Problem) -> str | None:
