@@ -21,7 +21,7 @@ demo: $(INSTALLED)
 test: test-serial test-mpi
 
 test-serial: $(INSTALLED)
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-mpi: $(INSTALLED)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 UCX_TLS=self,sm,tcp timeout 600 $(BIN)/mpirun -n 2 $(BIN)/python -m mpi4py -m pytest -q -m mpi

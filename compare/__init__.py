@@ -5,13 +5,13 @@
 drawing libraries only when a report is written.
 """
 
-from freqbias.compare.alignment import Aligned, Alignment, align
-from freqbias.compare.comparable import check_comparable
-from freqbias.compare.emergence import emergence_times, frozen_emergence_times
-from freqbias.compare.loss import parseval_losses
+from freqbias.compare.alignment.alignment import Aligned, Alignment, align
+from freqbias.compare.alignment.comparable import check_comparable
 from freqbias.compare.metrics import Comparison, compare_spectra, relative_errors
 from freqbias.compare.metrics_file import metrics, write_metrics
 from freqbias.compare.pairs import PAIRS
+from freqbias.compare.quantities.emergence import emergence_times, frozen_emergence_times
+from freqbias.compare.quantities.loss import parseval_losses
 from freqbias.compare.reading import reading, verdict
 from freqbias.compare.report import write_report
 from freqbias.compare.summary import summary_table

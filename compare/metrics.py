@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freqbias.compare.alignment import Alignment, Level, align
+from freqbias.compare.alignment.alignment import Alignment, Level, align
 from freqbias.compare.arrays import to_dataset, to_frame
-from freqbias.compare.bias import Bias, bias
-from freqbias.compare.budget import ErrorBudget
-from freqbias.compare.cuts import Cut, directional_cuts
-from freqbias.compare.decay import DecayCurves, decay_curves
-from freqbias.compare.diagnosis import Finding, diagnose
+from freqbias.compare.budget.terms import ErrorBudget
+from freqbias.compare.diagnosis.diagnosis import Finding, diagnose
 from freqbias.compare.ensemble import as_compared, matched_runs, means_and_bands
-from freqbias.compare.loss import parseval_losses
 from freqbias.compare.pairs import EMPIRICAL_NAMES, LEVEL_NAMES, Found, Pair, by_level, by_pair, level_pairs
-from freqbias.compare.phase import PhaseError, phase_error
-from freqbias.compare.profile import Profiles, frequency_profiles
-from freqbias.compare.residual_split import ResidualSplit, median_frequency, residual_split
+from freqbias.compare.quantities.bias import Bias, bias
+from freqbias.compare.quantities.cuts import Cut, directional_cuts
+from freqbias.compare.quantities.decay import DecayCurves, decay_curves
+from freqbias.compare.quantities.loss import parseval_losses
+from freqbias.compare.quantities.phase import PhaseError, phase_error
+from freqbias.compare.quantities.profile import Profiles, frequency_profiles
+from freqbias.compare.quantities.residual_split import ResidualSplit, median_frequency, residual_split
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra

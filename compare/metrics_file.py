@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.compare.budget import budget_numbers
+from freqbias.compare.budget.terms import budget_numbers
 from freqbias.compare.definitions import units
 from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.metrics import Comparison

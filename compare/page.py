@@ -49,7 +49,7 @@ def page_html(page: Page) -> str:
     import jinja2
     from markupsafe import Markup
 
-    from freqbias.compare.figure_style import PALETTE
+    from freqbias.compare.figures.style import PALETTE
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("freqbias.compare"),

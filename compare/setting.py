@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.compare.figure_style import UNIT
+from freqbias.compare.figures.style import UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import plain, short, vector
 from freqbias.compare.presence import absences, present

@@ -20,9 +20,7 @@ def summary_table(comparison: Comparison) -> "Table":
     from rich.text import Text
 
     notes = [f"no {comparison.names[level]}: {reason}" for level, reason in absences(comparison).items()]
-    notes += [
-        f"{comparison.names[level]}: {note}" for level, one in comparison.alignment.items() for note in one.notes
-    ]
+    notes += [f"{comparison.names[level]}: {note}" for level, one in comparison.alignment.items() for note in one.notes]
     indices = {comparison.names[level]: one.at_threshold for level, one in comparison.bias.items() if one is not None}
     if any(index is not None for index in indices.values()):
         threshold = short(comparison.problem.settings.report.threshold)

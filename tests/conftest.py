@@ -11,6 +11,13 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Objects are named after their class: an address in memory would name a test anew in every process."""
+    if type(val).__repr__ is object.__repr__:
+        return type(val).__name__
+    return None
+
+
 def pytest_runtest_teardown(item):
     """PETSc objects are freed collectively: no rank may do it alone at a time of its own."""
     mpi = sys.modules.get("mpi4py.MPI")

@@ -7,7 +7,7 @@ from compare_cases import settings, spectra, three_tones
 from hypothesis import settings as hypothesis_settings
 
 from freqbias.compare import Comparison, compare_spectra
-from freqbias.compare.diagnosis import Finding, diagnose
+from freqbias.compare.diagnosis.diagnosis import Finding, diagnose
 from freqbias.nn import kernel_flow
 from freqbias.problem import Problem
 

@@ -10,8 +10,8 @@ from mpi4py import MPI
 
 from freqbias import fem, nn
 from freqbias.compare import compare_spectra
-from freqbias.compare.budget import ErrorBudget, read_budget
-from freqbias.compare.budget_run import measure_budget
+from freqbias.compare.budget.measurement import measure_budget
+from freqbias.compare.budget.terms import ErrorBudget, read_budget
 from freqbias.compare.status import Status
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra

@@ -11,9 +11,9 @@ from scipy.linalg import expm
 
 from freqbias import nn
 from freqbias.compare import compare_spectra
-from freqbias.compare.budget import budget_numbers, read_budget, write_budget
-from freqbias.compare.budget_run import FILE, budget_refusal, measure_budget, stored_budget
-from freqbias.compare.budget_variants import finer_mesh, larger_box, smaller_steps, trained, variant
+from freqbias.compare.budget.measurement import FILE, budget_refusal, measure_budget, stored_budget
+from freqbias.compare.budget.terms import budget_numbers, read_budget, write_budget
+from freqbias.compare.budget.variants import finer_mesh, larger_box, smaller_steps, trained, variant
 from freqbias.compare.status import Status
 from freqbias.errors import InputError
 from freqbias.problem import Problem

@@ -7,7 +7,7 @@ import pytest
 from compare_cases import plane_problem, settings, three_tones
 
 from freqbias.compare import align, compare_spectra
-from freqbias.compare.conventions import initial_difference
+from freqbias.compare.alignment.conventions import initial_difference
 from freqbias.errors import InputError
 from freqbias.plain_spectra import PlainSpectra
 from freqbias.problem import Problem

@@ -18,9 +18,10 @@ from diagnosis_cases import FEW, NARROW, QUICK, WIDE, compared, plane, planted, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.compare import changed_theory, compare_spectra
-from freqbias.compare.changed_theory import ChangedTheory, thinned_samples
-from freqbias.compare.diagnosis import diagnose
+from freqbias.compare import compare_spectra
+from freqbias.compare.diagnosis import changed_theory
+from freqbias.compare.diagnosis.changed_theory import ChangedTheory, thinned_samples
+from freqbias.compare.diagnosis.diagnosis import diagnose
 from freqbias.nn import kernel_flow, train
 from freqbias.problem import Problem
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from freqbias.compare import panels
-from freqbias.compare.figure_style import LEVEL_COLOURS, figure_style
-from freqbias.compare.figures import write_figures
+from freqbias.compare.figures.files import write_figures
+from freqbias.compare.figures.style import LEVEL_COLOURS, figure_style
 from freqbias.errors import InputError
 
 

@@ -4,9 +4,9 @@ import mesh_cases
 import numpy as np
 import pytest
 
-from freqbias.compare.common_mesh import common_mesh, left_out
-from freqbias.compare.common_times import TimeInterpolation
-from freqbias.compare.interpolation import extrapolated, interpolation, pieces
+from freqbias.compare.alignment.common_mesh import common_mesh, left_out
+from freqbias.compare.alignment.common_times import TimeInterpolation
+from freqbias.compare.alignment.interpolation import extrapolated, interpolation, pieces
 from freqbias.errors import InputError
 from freqbias.meshes import BoxMesh, box_mesh
 from freqbias.plain_spectra import PlainSpectra

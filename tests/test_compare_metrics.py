@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.compare import PAIRS, compare_spectra, parseval_losses, reading, relative_errors, verdict
-from freqbias.compare.decay import in_half_space
 from freqbias.compare.presence import absences
-from freqbias.compare.profile import RadialProfile
+from freqbias.compare.quantities.decay import in_half_space
+from freqbias.compare.quantities.profile import RadialProfile
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 from freqbias.transforms import error_spectrum

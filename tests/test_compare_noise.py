@@ -7,7 +7,7 @@ import pytest
 from compare_cases import deep_comparison, ripple, spectra, three_tones, three_tones_pde
 
 from freqbias.compare import compare_spectra
-from freqbias.compare.alignment import Alignment
+from freqbias.compare.alignment.alignment import Alignment
 from freqbias.compare.noise import noise, pair_status
 from freqbias.compare.panels import Cell, Table, differences
 from freqbias.compare.status import Status

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.special import erfinv
 
 from freqbias.compare import compare_spectra
-from freqbias.compare.bias import bias
-from freqbias.compare.cuts import directional_cuts
-from freqbias.compare.residual_split import median_frequency, residual_split
+from freqbias.compare.quantities.bias import bias
+from freqbias.compare.quantities.cuts import directional_cuts
+from freqbias.compare.quantities.residual_split import median_frequency, residual_split
 from freqbias.problem import Problem
 
 PAIR = "network_vs_pde"

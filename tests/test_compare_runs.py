@@ -9,8 +9,8 @@ from compare_cases import spectra, three_tones_pde
 
 from freqbias import Problem
 from freqbias.compare import compare_spectra
-from freqbias.compare.runs import common_frequencies, differing_settings, results_table, summarize
-from freqbias.compare.runs_table import runs_table
+from freqbias.compare.runs.summary import common_frequencies, differing_settings, results_table, summarize
+from freqbias.compare.runs.table import runs_table
 from freqbias.compare.status import Status
 from freqbias.study.tasks import LevelTask, compute_level
 

@@ -11,11 +11,11 @@ import vtk
 from PIL import Image
 
 from freqbias import ErrorSpectra, Problem
+from freqbias.decay_rate import decay_rate
 from freqbias.errors import FreqbiasError, InputError
 from freqbias.meshes import BoxMesh, box_mesh
 from freqbias.spectra import stored_spectra
 from freqbias.visualization import offscreen
-from freqbias.decay_rate import decay_rate
 from freqbias.visualization.pictures import draw_picture
 from freqbias.visualization.time_series import FIELDS, write_series
 

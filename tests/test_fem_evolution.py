@@ -73,7 +73,7 @@ def test_eight_decades_against_all_modes(law, tolerance):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [GradientDescent(1.5), Momentum(1.5, 0.9), Nesterov(1.5, 0.9), Momentum(1.0, 0.5)], ids=repr
+    "optimizer", [GradientDescent(1.5), Momentum(1.5, 0.9), Nesterov(1.5, 0.9), Momentum(1.0, 0.5)]
 )
 def test_discrete_optimizers_against_their_own_steps(optimizer):
     """Gradient descent and its relatives on the semi-discrete equation, step by step."""
@@ -178,7 +178,6 @@ def test_options_of_one_solver_do_not_reach_another():
 @pytest.mark.parametrize(
     ("optimizer", "most_vectors"),
     [(None, 40), (None, 32), (GradientDescent(1.5), 40), (Momentum(1.5, 0.9), 80), (Nesterov(1.5, 0.9), 80)],
-    ids=repr,
 )
 def test_bounded_basis_starts_anew_and_loses_nothing(optimizer, most_vectors):
     """Restarts hand over all that the optimizer knows, its velocity too."""

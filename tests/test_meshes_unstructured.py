@@ -9,8 +9,8 @@ from mpi4py import MPI
 from test_fem_operator import constant, gaussian_in_box, observed_order
 
 from freqbias import fem
-from freqbias.compare.decay import peaks
-from freqbias.compare.profile import RadialProfile
+from freqbias.compare.quantities.decay import peaks
+from freqbias.compare.quantities.profile import RadialProfile
 from freqbias.meshes import BoxMesh, UnstructuredMesh, box_mesh
 from freqbias.meshes.cell_kinds import CELL_KINDS
 from freqbias.meshes.quality import cell_quality, measure

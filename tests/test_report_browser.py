@@ -15,7 +15,7 @@ import pytest
 from compare_cases import line_comparison, line_page, plane_comparison, plane_page
 from PIL import Image
 
-from freqbias.compare.curves import milestones
+from freqbias.compare.figures.curves import milestones
 from freqbias.compare.numbers import short
 
 pytestmark = pytest.mark.browser

@@ -25,9 +25,9 @@ from compare_cases import (
 )
 
 from freqbias.compare import compare_spectra, metrics, verdict, write_report
-from freqbias.compare.budget import ErrorBudget
+from freqbias.compare.budget.terms import ErrorBudget
+from freqbias.compare.figures.packed import packed
 from freqbias.compare.numbers import short
-from freqbias.compare.packed import packed
 from freqbias.compare.panels import PANELS
 from freqbias.compare.report import report_html
 from freqbias.compare.setting import setting_rows
@@ -135,7 +135,7 @@ def data_of(text):
 
 
 def unpacked(content):
-    """What ``freqbias.compare.packed`` wrote, decoded on its own: NaN where nothing is known."""
+    """What ``freqbias.compare.figures.packed`` wrote, decoded on its own: NaN where nothing is known."""
     planes = np.frombuffer(zlib.decompress(base64.b64decode(content["zlib"])), dtype=np.uint8).astype(int)
     high, low = planes.reshape(2, *content["shape"])
     codes = np.cumsum(256 * high + low, axis=-1) % 65536

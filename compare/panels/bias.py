@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_linear_over_time, level_look, time_axis
-from freqbias.compare.figure_style import MUTED, TIME_LABEL
+from freqbias.compare.figures.curves import draw_linear_over_time, level_look, time_axis
+from freqbias.compare.figures.style import MUTED, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import Cell, Panel, Table, bands_in_words, draw, number_cell

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.budget import BudgetTerm, ErrorBudget
-from freqbias.compare.curves import draw_over_time, limit_magnitudes, time_axis
-from freqbias.compare.figure_style import INK, MARKERS, MUTED, SERIES, TIME_LABEL, logarithmic
+from freqbias.compare.budget.terms import BudgetTerm, ErrorBudget
+from freqbias.compare.figures.curves import draw_over_time, limit_magnitudes, time_axis
+from freqbias.compare.figures.style import INK, MARKERS, MUTED, SERIES, TIME_LABEL, logarithmic
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import LEGEND, Cell, Panel, Table, draw, number_cell

@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import limit_magnitudes
-from freqbias.compare.figure_style import UNIT
+from freqbias.compare.figures.curves import limit_magnitudes
+from freqbias.compare.figures.style import UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.panels.panel import Panel, draw
 from freqbias.compare.panels.spectra import draw_milestones

@@ -4,8 +4,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, level_legend, limit_magnitudes, theory_and_network, time_axis
-from freqbias.compare.figure_style import DASHES, INK, MARKERS, SERIES, TIME_LABEL, UNIT
+from freqbias.compare.figures.curves import (
+    draw_over_time,
+    drawn,
+    level_legend,
+    limit_magnitudes,
+    theory_and_network,
+    time_axis,
+)
+from freqbias.compare.figures.style import DASHES, INK, MARKERS, SERIES, TIME_LABEL, UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import vector
 from freqbias.compare.panels.panel import Panel, bands_in_words, draw

@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, legend, limit_magnitudes, time_axis
-from freqbias.compare.figure_style import INK, SERIES, TIME_LABEL
+from freqbias.compare.figures.curves import draw_over_time, drawn, legend, limit_magnitudes, time_axis
+from freqbias.compare.figures.style import INK, SERIES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.noise import noise, pair_status
 from freqbias.compare.pairs import Pair

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_band, frequency_label, legend
-from freqbias.compare.emergence import frozen_emergence_times
-from freqbias.compare.figure_style import LEVEL_COLOURS, LEVEL_DASHES, MUTED, TIME, UNIT, logarithmic
+from freqbias.compare.figures.curves import draw_band, frequency_label, legend
+from freqbias.compare.figures.style import LEVEL_COLOURS, LEVEL_DASHES, MUTED, TIME, UNIT, logarithmic
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short, vector
 from freqbias.compare.panels.panel import WIDE, Cell, Panel, Table, bands_in_words, draw, number_cell
+from freqbias.compare.quantities.emergence import frozen_emergence_times
 from freqbias.spectra import LEVELS
 
 

@@ -7,9 +7,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from freqbias.compare.curves import frequency_label
-from freqbias.compare.figure_style import DIFFERENCE_MAP, MAGNITUDE_MAP, TIME, logarithmic
-from freqbias.compare.heat_maps import cell_edges, colour_bar, shared_scale
+from freqbias.compare.figures.curves import frequency_label
+from freqbias.compare.figures.heat_maps import cell_edges, colour_bar, shared_scale
+from freqbias.compare.figures.style import DIFFERENCE_MAP, MAGNITUDE_MAP, TIME, logarithmic
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.panels.panel import SMALL, Drawing, Panel, draw, unit_area
 

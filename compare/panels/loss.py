@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, legend, limit_magnitudes, time_axis
-from freqbias.compare.figure_style import LEVEL_COLOURS, LEVEL_DASHES, TIME_LABEL
+from freqbias.compare.figures.curves import draw_over_time, legend, limit_magnitudes, time_axis
+from freqbias.compare.figures.style import LEVEL_COLOURS, LEVEL_DASHES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.panels.panel import WIDE, Cell, Panel, Table, bands_in_words, draw, number_cell
 

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import milestones
 from freqbias.compare.ensemble import matched_runs
-from freqbias.compare.figure_data import moving_image
-from freqbias.compare.figure_style import MAGNITUDE_MAP, UNIT
-from freqbias.compare.heat_maps import colour_bar, plane_pixels, shared_scale
+from freqbias.compare.figures.curves import milestones
+from freqbias.compare.figures.data import moving_image
+from freqbias.compare.figures.heat_maps import colour_bar, plane_pixels, shared_scale
+from freqbias.compare.figures.style import MAGNITUDE_MAP, UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import WIDE, Panel, draw

@@ -10,9 +10,9 @@ from functools import cached_property
 from matplotlib.figure import Figure
 
 from freqbias.compare.ensemble import band_in_words
+from freqbias.compare.figures.page_figure import PageFigure, render_svg
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short, spread
-from freqbias.compare.page_figure import PageFigure, render_svg
 from freqbias.compare.status import Status
 
 #: Sizes of figures in inches: across the page, and several in a row.

@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, limit_magnitudes, time_axis
-from freqbias.compare.figure_style import DASHES, INK, MARKERS, SERIES, TIME_LABEL
+from freqbias.compare.figures.curves import draw_over_time, drawn, limit_magnitudes, time_axis
+from freqbias.compare.figures.style import DASHES, INK, MARKERS, SERIES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import Panel, bands_in_words, draw

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_band, frequency_label, limit_magnitudes, milestones, theory_and_network
-from freqbias.compare.figure_data import moving_curve
-from freqbias.compare.figure_style import DASHES, LEVEL_COLOURS, MARKERS, SERIES
+from freqbias.compare.figures.curves import draw_band, frequency_label, limit_magnitudes, milestones, theory_and_network
+from freqbias.compare.figures.data import moving_curve
+from freqbias.compare.figures.style import DASHES, LEVEL_COLOURS, MARKERS, SERIES
 from freqbias.compare.metrics import Comparison, Found
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import WIDE, Panel, bands_in_words, draw

@@ -5,8 +5,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from freqbias.compare.curves import draw_over_time, drawn, level_legend, limit_magnitudes, theory_and_network, time_axis
-from freqbias.compare.figure_style import DASHES, MARKERS, SERIES, TIME_LABEL
+from freqbias.compare.figures.curves import (
+    draw_over_time,
+    drawn,
+    level_legend,
+    limit_magnitudes,
+    theory_and_network,
+    time_axis,
+)
+from freqbias.compare.figures.style import DASHES, MARKERS, SERIES, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import Panel, bands_in_words, draw

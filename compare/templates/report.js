@@ -26,7 +26,7 @@
     return `${mantissa}·10${[...String(Number(exponent))].map((digit) => RAISED[digit]).join("")}`;
   }
 
-  // Undoes freqbias.compare.packed: codes of two bytes, 0 where nothing is known, 1 at the lower end.
+  // Undoes freqbias.compare.figures.packed: codes of two bytes, 0 where nothing is known, 1 at the lower end.
   async function unpack(packed) {
     const bytes = Uint8Array.from(atob(packed.zlib), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));

@@ -13,8 +13,8 @@ from freqbias.versions import versions
 
 if TYPE_CHECKING:
     from freqbias.compare import Comparison
-    from freqbias.compare.alignment import Level
-    from freqbias.compare.budget import ErrorBudget
+    from freqbias.compare.alignment.alignment import Level
+    from freqbias.compare.budget.terms import ErrorBudget
     from freqbias.spectra import ErrorSpectra
 
 
@@ -57,7 +57,7 @@ def write_comparison(
     write_metrics(comparison, out / "metrics.json")
     write_report(comparison, out / "report.html", record)
     if outcome.style is not None:
-        from freqbias.compare.figures import write_figures
+        from freqbias.compare.figures.files import write_figures
 
         write_figures(comparison, out / "figures", outcome.style)
     write_text(out / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -14,7 +14,7 @@ from freqbias.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from freqbias.compare import Comparison
-    from freqbias.compare.budget import ErrorBudget
+    from freqbias.compare.budget.terms import ErrorBudget
 
 BudgetOption = Annotated[
     str,
@@ -45,7 +45,7 @@ def budget(
     from freqbias.cli.artefacts import write_comparison
     from freqbias.cli.runs import level_files
     from freqbias.compare import compare_spectra
-    from freqbias.compare.budget_run import budget_refusal
+    from freqbias.compare.budget.measurement import budget_refusal
     from freqbias.spectra import ErrorSpectra
 
     levels = {spectra.level: spectra for spectra in map(ErrorSpectra.read, level_files(folder))}
@@ -68,8 +68,8 @@ def budget_measurement(
         if seconds == 0:
             return None
 
-        from freqbias.compare.budget import write_budget
-        from freqbias.compare.budget_run import FILE, FOLDER, budget_refusal, measure_budget
+        from freqbias.compare.budget.measurement import FILE, FOLDER, budget_refusal, measure_budget
+        from freqbias.compare.budget.terms import write_budget
         from freqbias.progress import progress_bar
 
         refusal = budget_refusal(comparison)

@@ -31,7 +31,7 @@ def compare(
     """
     from freqbias.cli.artefacts import write_comparison
     from freqbias.compare import align
-    from freqbias.compare.budget_run import FILE, stored_budget
+    from freqbias.compare.budget.measurement import FILE, stored_budget
     from freqbias.errors import InputError
     from freqbias.nn import kernel_flow
     from freqbias.plain_files import read_any

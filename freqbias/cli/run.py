@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
     from freqbias.compare import Comparison
-    from freqbias.compare.budget import ErrorBudget
+    from freqbias.compare.budget.terms import ErrorBudget
     from freqbias.problem import Problem
     from freqbias.spectra import ErrorSpectra
 

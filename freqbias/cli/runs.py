@@ -20,16 +20,16 @@ def are_runs(paths: list[Path]) -> bool:
 
 def level_files(folder: Path) -> list[Path]:
     """The spectrum files in the folder of a run. Raises InputError if there is none."""
-    from freqbias.compare.runs import run_files
+    from freqbias.compare.runs.summary import run_files
 
     return list(run_files(folder).values())
 
 
 def compare_runs(folders: list[Path], out: Path, outcome: Outcome) -> None:
     """One table and one page of all runs; the limits of ``outcome`` hold for each of them."""
-    from freqbias.compare.runs import read_runs
-    from freqbias.compare.runs_report import runs_reading, write_runs
-    from freqbias.compare.runs_table import print_runs
+    from freqbias.compare.runs.report import runs_reading, write_runs
+    from freqbias.compare.runs.summary import read_runs
+    from freqbias.compare.runs.table import print_runs
 
     summaries = read_runs(folders)
     write_runs(summaries, out, outcome.style)

@@ -40,7 +40,7 @@ def study(
     outcome = Outcome.of(None, False, style)
 
     from freqbias.changes import parse_change, parse_value
-    from freqbias.compare.runs_table import print_runs
+    from freqbias.compare.runs.table import print_runs
     from freqbias.progress import progress_bar
     from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
 

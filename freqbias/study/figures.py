@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from freqbias.compare.figure_style import BAND_OPACITY, MARKERS, MUTED, SERIES, logarithmic
+from freqbias.compare.figures.style import BAND_OPACITY, MARKERS, MUTED, SERIES, logarithmic
 from freqbias.compare.pairs import PAIRS
 from freqbias.study.analysis import Series, above_noise, series
 from freqbias.study.answer import in_brackets, leading_quantity, slope_text

@@ -5,8 +5,8 @@ from pathlib import Path
 from freqbias.compare.numbers import short
 from freqbias.compare.page import Page
 from freqbias.compare.panels.panel import Cell, Panel, Table, draw
-from freqbias.compare.runs_panels import decay_panel, emergence_panel, results_panel
-from freqbias.compare.runs_report import write_page
+from freqbias.compare.runs.panels import decay_panel, emergence_panel, results_panel
+from freqbias.compare.runs.report import write_page
 from freqbias.compare.status import Status
 from freqbias.study.answer import in_brackets, slope_text
 from freqbias.study.axes import Column

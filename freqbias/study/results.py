@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from freqbias import nn
 from freqbias.compare import compare_spectra, write_metrics
 from freqbias.compare.metrics_file import json_types
-from freqbias.compare.runs import COLUMNS, RunSummary, results_table, summarize
+from freqbias.compare.runs.summary import COLUMNS, RunSummary, results_table, summarize
 from freqbias.compare.status import Status
 from freqbias.errors import FreqbiasError
 from freqbias.files import write_text
@@ -38,7 +38,7 @@ class StudyResults:
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """One row for each point: its labels and its numbers; ``freqbias.compare.runs.COLUMNS`` documents them."""
+        """One row for each point: its labels and its numbers; see ``freqbias.compare.runs.summary.COLUMNS``."""
         return results_table(self.summaries)
 
     @cached_property

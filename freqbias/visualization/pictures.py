@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.tri import Triangulation
 
-from freqbias.compare.figure_style import MAGNITUDE_MAP, UNIT, logarithmic, power_of_ten
+from freqbias.compare.figures.style import MAGNITUDE_MAP, UNIT, logarithmic, power_of_ten
 from freqbias.compare.numbers import short
 from freqbias.compare.pairs import LEVEL_NAMES
 from freqbias.errors import InputError

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from freqbias.compare.figure_style import MAGNITUDE_MAP
+from freqbias.compare.figures.style import MAGNITUDE_MAP
 from freqbias.visualization.offscreen import READY, TRYING
 from freqbias.visualization.pictures import MAGNITUDE_LABEL, colour_bar, frequency_label, logarithmic_scale
 from freqbias.visualization.time_series import VTK_CELL_TYPES

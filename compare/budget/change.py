@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from freqbias.compare.budget_laboratory import Laboratory
+    from freqbias.compare.budget.laboratory import Laboratory
 
 #: Everything is uncertain by this part of the initial error.
 NOISE_FLOOR = 1e-10

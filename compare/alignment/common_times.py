@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import maximum_filter1d
 
-from freqbias.compare.interpolation import extrapolated, spline, thinned
+from freqbias.compare.alignment.interpolation import extrapolated, spline, thinned
 from freqbias.errors import InputError
 from freqbias.meshes import FrequencyMesh
 

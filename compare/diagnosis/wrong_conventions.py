@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from freqbias.compare.evidence import Evidence, Explanation
-from freqbias.compare.factor_names import amplitude_factors, frequency_factors, in_words
-from freqbias.compare.fitting import fitted_factor
+from freqbias.compare.diagnosis.evidence import Evidence, Explanation
+from freqbias.compare.diagnosis.factor_names import amplitude_factors, frequency_factors, in_words
+from freqbias.compare.diagnosis.fitting import fitted_factor
 from freqbias.compare.numbers import short, vector
 from freqbias.laws.product import grid_points
 from freqbias.problem import Problem

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freqbias.compare.bias import Bias
-from freqbias.compare.decay import DecayCurves
 from freqbias.compare.metrics import Comparison, compare_spectra
 from freqbias.compare.noise import noise
 from freqbias.compare.numbers import vector
 from freqbias.compare.pairs import LEVEL_NAMES, PAIRS
+from freqbias.compare.quantities.bias import Bias
+from freqbias.compare.quantities.decay import DecayCurves
 from freqbias.compare.reading import verdict
 from freqbias.compare.status import Status
 from freqbias.errors import InputError

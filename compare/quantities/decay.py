@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.compare.emergence import emergence_time_band, emergence_times
 from freqbias.compare.ensemble import means_and_bands
 from freqbias.compare.pairs import by_level
+from freqbias.compare.quantities.emergence import emergence_time_band, emergence_times
 from freqbias.decay_rate import decay_rate, rounding
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem

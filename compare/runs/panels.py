@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.ensemble import band_in_words
-from freqbias.compare.figure_style import UNIT
+from freqbias.compare.figures.overlay import draw_overlaid_decay, overlay_size
+from freqbias.compare.figures.style import UNIT
 from freqbias.compare.numbers import plain, short, vector
-from freqbias.compare.overlay import draw_overlaid_decay, overlay_size
 from freqbias.compare.pairs import PAIRS
 from freqbias.compare.panels.panel import Cell, Panel, Table, draw, number_cell
-from freqbias.compare.runs import RunSummary, common_frequencies
+from freqbias.compare.runs.summary import RunSummary, common_frequencies
 from freqbias.compare.status import Status
 
 

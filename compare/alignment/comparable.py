@@ -2,7 +2,7 @@
 
 What may differ is how a level was computed: width and sampling rule of two-layer networks (if the initial errors
 agree), solver, evaluator, precision, threads, seeds; and mini-batches, of which the theory is the mean. So may mesh
-and times (see ``freqbias.compare.alignment``), and the number of samples if the initial spectra agree.
+and times (see ``freqbias.compare.alignment.alignment``), and the number of samples if the initial spectra agree.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from freqbias.compare.figure_style import power_of_ten
+from freqbias.compare.figures.style import power_of_ten
 from freqbias.laws.product import grid_points
 from freqbias.meshes import FrequencyMesh
 

@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from freqbias.compare.ensemble import band_in_words
-from freqbias.compare.figure_style import (
+from freqbias.compare.figures.style import (
     BAND_OPACITY,
     INK,
     LEVEL_COLOURS,

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
-from freqbias.compare.figure_style import PALETTE, TIME
-from freqbias.compare.packed import packed
+from freqbias.compare.figures.packed import packed
+from freqbias.compare.figures.style import PALETTE, TIME
 
 #: Points of a curve and cells of an image along an axis that the page keeps.
 _MOST_POINTS, _MOST_CELLS = 400, 120

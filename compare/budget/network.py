@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freqbias.compare.budget_change import Change, Measurement, noise_of
-from freqbias.compare.budget_laboratory import OutOfTimeError
-from freqbias.compare.budget_variants import smaller_steps, trained, variant
+from freqbias.compare.budget.change import Change, Measurement, noise_of
+from freqbias.compare.budget.laboratory import OutOfTimeError
+from freqbias.compare.budget.variants import smaller_steps, trained, variant
 from freqbias.compare.numbers import short
 from freqbias.problem import Problem
 
 if TYPE_CHECKING:
-    from freqbias.compare.budget_laboratory import Laboratory, Result
+    from freqbias.compare.budget.laboratory import Laboratory, Result
 
 #: Up to this tolerance the error of gradient flow is no part of that of the width.
 _CAREFUL_FLOW = 1e-3

@@ -54,7 +54,7 @@ def write_figure(drawing: "Drawing", folder: Path, style: str, formats: Sequence
     """Write one figure in all ``formats``; see ``write_figures``."""
     from matplotlib.figure import Figure
 
-    from freqbias.compare.figure_style import figure_style
+    from freqbias.compare.figures.style import figure_style
 
     paths = []
     with figure_style(style, drawing.identifier):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from freqbias.compare.interpolation import SAME, pulled_inside
+from freqbias.compare.alignment.interpolation import SAME, pulled_inside
 from freqbias.errors import InputError
 from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from freqbias.compare.comparable import INITIAL_DIFFERENCE
+from freqbias.compare.alignment.comparable import INITIAL_DIFFERENCE
 from freqbias.errors import InputError
 from freqbias.plain_spectra import PlainSpectra
 from freqbias.problem import Problem

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.compare.common_mesh import common_mesh, differ, left_out, reach_in_words, two_pi_hint
-from freqbias.compare.common_times import TimeInterpolation, agree, common_times
-from freqbias.compare.comparable import check_comparable
-from freqbias.compare.conventions import initial_difference
-from freqbias.compare.interpolation import interpolation
+from freqbias.compare.alignment.common_mesh import common_mesh, differ, left_out, reach_in_words, two_pi_hint
+from freqbias.compare.alignment.common_times import TimeInterpolation, agree, common_times
+from freqbias.compare.alignment.comparable import check_comparable
+from freqbias.compare.alignment.conventions import initial_difference
+from freqbias.compare.alignment.interpolation import interpolation
 from freqbias.compare.pairs import LEVEL_NAMES
 from freqbias.errors import InputError
 from freqbias.meshes import FrequencyMesh

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from freqbias.compare.figure_style import BAND_OPACITY, INK, SERIES, TIME_LABEL, logarithmic
+from freqbias.compare.figures.style import BAND_OPACITY, INK, SERIES, TIME_LABEL, logarithmic
 from freqbias.compare.numbers import vector
-from freqbias.compare.runs import RunSummary, common_frequencies
+from freqbias.compare.runs.summary import RunSummary, common_frequencies
 
 #: Decades below the start that are shown at most.
 _DECADES = 4

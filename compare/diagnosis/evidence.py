@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freqbias.compare.changed_theory import ChangedTheory
+from freqbias.compare.diagnosis.changed_theory import ChangedTheory
 from freqbias.compare.ensemble import matched_runs
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem

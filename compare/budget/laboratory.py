@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freqbias.compare.budget_variants import variant
+from freqbias.compare.budget.variants import variant
 from freqbias.compare.numbers import short
 from freqbias.errors import FreqbiasError, InputError
 from freqbias.files import atomic_file

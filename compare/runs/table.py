@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freqbias.compare.ensemble import band_in_words
 from freqbias.compare.numbers import plain, short, spread
 from freqbias.compare.pairs import PAIRS
-from freqbias.compare.runs import RunSummary
+from freqbias.compare.runs.summary import RunSummary
 from freqbias.compare.status import Status
 
 #: Characters in a line of a file or pipe.

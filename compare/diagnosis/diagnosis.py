@@ -7,8 +7,8 @@ of the difference is reported, unless the difference is no larger than methods a
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from freqbias.compare import wrong_conventions, wrong_dynamics
-from freqbias.compare.evidence import Evidence, Explanation
+from freqbias.compare.diagnosis import wrong_conventions, wrong_dynamics
+from freqbias.compare.diagnosis.evidence import Evidence, Explanation
 from freqbias.compare.numbers import short
 
 if TYPE_CHECKING:

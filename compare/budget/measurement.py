@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freqbias.compare.budget import Effect, ErrorBudget, error_budget, read_budget
-from freqbias.compare.budget_change import Change
-from freqbias.compare.budget_laboratory import Laboratory, Level, OutOfTimeError
-from freqbias.compare.budget_network import Batches, Step, Width, has_batches
-from freqbias.compare.budget_theory import Evolution, Mesh, Sampling, Window
+from freqbias.compare.budget.change import Change
+from freqbias.compare.budget.laboratory import Laboratory, Level, OutOfTimeError
+from freqbias.compare.budget.network import Batches, Step, Width, has_batches
+from freqbias.compare.budget.terms import Effect, ErrorBudget, error_budget, read_budget
+from freqbias.compare.budget.theory import Evolution, Mesh, Sampling, Window
 from freqbias.compare.ensemble import starts_at_random
 from freqbias.compare.status import Status
 from freqbias.errors import FreqbiasError, Interrupted, StorageError

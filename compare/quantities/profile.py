@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from freqbias.compare.emergence import emergence_time_band, emergence_times
 from freqbias.compare.ensemble import matched_runs, means_and_bands
 from freqbias.compare.pairs import Found, by_level, by_pair
+from freqbias.compare.quantities.emergence import emergence_time_band, emergence_times
 from freqbias.meshes import FrequencyMesh
 from freqbias.meshes.box import lobatto_points
 from freqbias.spectra import ErrorSpectra

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from freqbias.compare.budget_change import Change, Measurement, noise_of
-from freqbias.compare.budget_laboratory import OutOfTimeError
-from freqbias.compare.budget_variants import finer_mesh, larger_box, more_samples, variant
+from freqbias.compare.budget.change import Change, Measurement, noise_of
+from freqbias.compare.budget.laboratory import OutOfTimeError
+from freqbias.compare.budget.variants import finer_mesh, larger_box, more_samples, variant
 from freqbias.compare.numbers import short
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 
 if TYPE_CHECKING:
-    from freqbias.compare.budget_laboratory import Laboratory, Result
+    from freqbias.compare.budget.laboratory import Laboratory, Result
 
 #: Up to this tolerance the PDE's evolution is no part of the other terms.
 _CAREFUL_EVOLUTION = 1e-8

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from freqbias.compare.figure_data import axes_data
-from freqbias.compare.figure_style import IMAGE_DPI, PALETTE, figure_style
+from freqbias.compare.figures.data import axes_data
+from freqbias.compare.figures.style import IMAGE_DPI, PALETTE, figure_style
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from freqbias.compare.metrics_file import json_types
 from freqbias.compare.numbers import short
 from freqbias.compare.pairs import PAIRS
-from freqbias.compare.runs import COLUMNS, RunSummary, results_table
+from freqbias.compare.runs.summary import COLUMNS, RunSummary, results_table
 from freqbias.files import write_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def write_runs(summaries: Sequence[RunSummary], out: Path, style: str | None = N
 
 def write_page(page: "Page", out: Path, style: str | None = None) -> None:
     """Write ``report.html`` into ``out``, and with a ``style`` (report, paper) every figure as SVG and PDF too."""
-    from freqbias.compare.figures import write_figure
+    from freqbias.compare.figures.files import write_figure
     from freqbias.compare.page import page_html
 
     write_text(out / "report.html", page_html(page))
@@ -65,7 +65,7 @@ def runs_reading(summaries: Sequence[RunSummary]) -> str:
 def runs_page(summaries: Sequence[RunSummary]) -> "Page":
     """The page on several runs."""
     from freqbias.compare.page import Page
-    from freqbias.compare.runs_panels import decay_panel, differences_panel, emergence_panel, results_panel
+    from freqbias.compare.runs.panels import decay_panel, differences_panel, emergence_panel, results_panel
 
     panels = [
         decay_panel(summaries),

@@ -1,0 +1,1 @@
+"""Levels from different meshes, times and tools, brought together."""

@@ -1,0 +1,1 @@
+"""The error budget: every approximation measured by a controlled change of it alone."""

@@ -1,0 +1,1 @@
+"""What mistake a difference looks like."""

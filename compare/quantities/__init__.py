@@ -1,0 +1,1 @@
+"""What is measured on spectra: one quantity a module."""
