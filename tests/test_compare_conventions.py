@@ -89,12 +89,12 @@ def test_a_convention_is_named(problem, change, text):
 def test_known_factors_are_named(problem):
     samples, volume, d = len(problem.points), 1 / problem.density, problem.dimension
     known = {
-        samples: "factor of {}, the number of samples N (a sum instead of a mean): divide",
-        volume: "1 / rho_0, the volume of the box (no data density)",
-        (2 * np.pi) ** d: f"(2 pi)^d with d = {d}",
-        (2 * np.pi) ** (d / 2): f"the square root of (2 pi)^d with d = {d}",
-        (2 * np.pi) ** -(d / 2): f"the inverse square root of (2 pi)^d with d = {d}",
-        samples**-0.5: "the inverse square root of the number of samples N",
+        samples: "factor of {} (N: a sum over the samples in place of their mean), divide",
+        volume: "1/ρ₀: the density of the data",
+        (2 * np.pi) ** d: "2π: a constant of the Fourier transform" if d == 1 else "(2π)²: a constant",
+        (2 * np.pi) ** (d / 2): "(2π)^(d/2): a unitary Fourier transform",
+        (2 * np.pi) ** -(d / 2): "1/(2π)^(d/2): a unitary Fourier transform",
+        samples**-0.5: "1/√N: a unitary discrete Fourier transform",
     }
     for factor, text in known.items():
         assert text.format(f"{factor:.3g}") in refusal(problem, lambda xi, v, factor=factor: (xi, factor * v))
@@ -105,7 +105,7 @@ def test_what_the_data_cannot_tell_apart_is_all_named():
     text = refusal(three_tones(), lambda xi, v: (xi, v.conj()))
     assert set(text.split(" or: ")) == {CONJUGATE, SIGN}
     volume_and_pi = refusal(three_tones(), lambda xi, v: (xi, 2 * np.pi * v))
-    assert "1 / rho_0, the volume of the box (no data density) or (2 pi)^d with d = 1" in volume_and_pi
+    assert "2π: a constant of the Fourier transform, or 1/ρ₀: the density of the data" in volume_and_pi
 
 
 @pytest.mark.parametrize("shift", [np.pi, -0.7])

@@ -4,20 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from freqbias.compare.alignment.comparable import INITIAL_DIFFERENCE
+from freqbias.compare.factor_names import amplitude_factors, in_words
+from freqbias.compare.origin import best_shift
 from freqbias.errors import InputError
 from freqbias.plain_spectra import PlainSpectra
 from freqbias.problem import Problem
-from freqbias.transforms import fourier_transform
 
 #: How near a fitted factor must be to a known one.
 _SAME_FACTOR = 0.03
 #: Fitted shifts of the origin shorter than this part of the box are none.
 _SMALL_SHIFT = 0.01
-#: Points per axis at which shifts are tried (1D, 2D, 3D), over twice the box.
-_SHIFTS = (1024, 96, 32)
 
 _CYCLES = (
     "frequencies are in cycles per unit of x: they must be in radians (multiply them by 2 pi)",
@@ -112,18 +110,10 @@ def _fit(values: np.ndarray, expected: np.ndarray, weights: np.ndarray) -> tuple
 def _shift(
     values: np.ndarray, expected: np.ndarray, weights: np.ndarray, nodes: np.ndarray, size: np.ndarray
 ) -> np.ndarray:
-    """The a (d,) for which ``values`` are most like ``expected`` times exp(-i xi.a): the peak of their correlation."""
-    products = weights * expected.conj() * values
-    count = _SHIFTS[nodes.shape[1] - 1]
-    axes = [np.linspace(-length, length, count) for length in size]
-    places = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
-    start = places[np.argmax(np.abs(fourier_transform(nodes, products, places, sign=1, tolerance=1e-6)))]
-    unit = size / count
-
-    def likeness(steps: np.ndarray) -> float:
-        return -abs(np.sum(products * np.exp(1j * nodes @ (start + unit * steps))))
-
-    return start + unit * minimize(likeness, np.zeros(len(start)), method="Nelder-Mead").x
+    """The a (d,) for which ``values`` are most like ``expected`` times exp(-i xi.a), or times its negative."""
+    strengths = weights * expected.conj() * values
+    shifts = [best_shift(sign * strengths, nodes, size) for sign in (1, -1)]
+    return max(shifts, key=lambda shift: abs(np.sum(strengths * np.exp(1j * nodes @ shift)).real))
 
 
 def _sentences(one: _Hypothesis, problem: Problem) -> list[str]:
@@ -143,25 +133,6 @@ def _sentences(one: _Hypothesis, problem: Problem) -> list[str]:
         sentences.append(_SIGN)
     size = abs(factor)
     if abs(size - 1) > _SAME_FACTOR:
-        names = [name for name, known in _known_factors(problem).items() if abs(size / known - 1) <= _SAME_FACTOR]
-        what = f"{' or '.join(names)}: " if names else ""
-        sentences.append(f"values have a constant factor of {size:.3g}, {what}divide them by it")
+        name = in_words(size, amplitude_factors(problem))
+        sentences.append(f"values have a constant factor of {size:.3g}{name}, divide them by it")
     return sentences
-
-
-def _known_factors(problem: Problem) -> dict[str, float]:
-    """Factors by which tools differ."""
-    bases = {
-        "the number of samples N (a sum instead of a mean)": len(problem.points),
-        "1 / rho_0, the volume of the box (no data density)": 1 / problem.density,
-        f"(2 pi)^d with d = {problem.dimension}": (2 * np.pi) ** problem.dimension,
-    }
-    found = {}
-    for name, value in bases.items():
-        found |= {
-            name: value,
-            f"the inverse of {name}": 1 / value,
-            f"the square root of {name}": np.sqrt(value),
-            f"the inverse square root of {name}": 1 / np.sqrt(value),
-        }
-    return found

@@ -1,6 +1,6 @@
 """What mistake a difference between network and theory looks like.
 
-Simple changes of the theory, each with one number (see ``HYPOTHESES_OF_…``), are fitted to the network. What explains most
+Simple changes of the theory, each with one number (``HYPOTHESES_OF_…``), are fitted to the network. What explains most
 of the difference is reported, unless the difference is no larger than methods and chance allow.
 """
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from freqbias.compare.diagnosis.evidence import Evidence, Explanation
-from freqbias.compare.diagnosis.factor_names import in_words, rate_factors
 from freqbias.compare.diagnosis.fitting import FittedFactor, fitted_factor
+from freqbias.compare.factor_names import in_words, rate_factors
 from freqbias.compare.numbers import short, vector
 
 #: Factors that are tried first.
