@@ -1,6 +1,7 @@
 """Finished runs side by side: what differs, common frequencies, table and page, and the command."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from compare_cases import spectra, three_tones_pde
 
 from freqbias import Problem
 from freqbias.compare import compare_spectra
+from freqbias.compare.runs.report import runs_reading
 from freqbias.compare.runs.summary import common_frequencies, differing_settings, results_table, summarize
 from freqbias.compare.runs.table import runs_table
 from freqbias.compare.status import Status

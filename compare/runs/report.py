@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from freqbias.compare.page import Page
 
 SCHEMA = "freqbias-runs-1"
+#: Keys that a sentence names.
+_MOST_KEYS = 4
 
 
 def write_runs(summaries: Sequence[RunSummary], out: Path, style: str | None = None) -> None:
@@ -49,7 +51,7 @@ def write_page(page: "Page", out: Path, style: str | None = None) -> None:
 def runs_reading(summaries: Sequence[RunSummary]) -> str:
     """What stands out between the runs: which agree with their theory best and worst, and where they differ."""
     key = next((pair.key for pair in PAIRS if sum(pair.key in one.largest for one in summaries) > 1), None)
-    differ = ", ".join(summaries[0].values) or "no key of the problem file"
+    differ = _keys_in_words(list(summaries[0].values))
     if key is None:
         return f"Of {len(summaries)} runs no two hold the same pair of levels. They differ in {differ}."
     pair = next(pair for pair in PAIRS if pair.key == key)
@@ -60,6 +62,15 @@ def runs_reading(summaries: Sequence[RunSummary]) -> str:
         f"({short(best.largest[key].value, 2)} of the initial error) and largest in {worst.name} "
         f"({short(worst.largest[key].value, 2)})."
     )
+
+
+def _keys_in_words(keys: list[str]) -> str:
+    """The first keys by name, how many more there are."""
+    if not keys:
+        return "no key of the problem file"
+    if len(keys) <= _MOST_KEYS:
+        return ", ".join(keys)
+    return f"{', '.join(keys[:_MOST_KEYS])} and {len(keys) - _MOST_KEYS} more keys"
 
 
 def runs_page(summaries: Sequence[RunSummary]) -> "Page":
