@@ -85,6 +85,15 @@ def test_terminal_table_keeps_every_number():
         assert text in captured.get()
 
 
+def test_many_settings_that_differ_do_not_widen_the_table():
+    summaries = [replace(summary(name), values={f"key.{k}": k for k in range(9)}) for name in ("one", "two")]
+    assert runs_reading(summaries).startswith("Of 2 runs, which differ in key.0, key.1, key.2, key.3 and 5 more keys,")
+    table = runs_table(summaries, {key: key for key in summaries[0].values}, head="run")
+    titles = [column.header for column in table.columns]
+    assert titles[:7] == ["run", *(f"key.{k}" for k in range(5)), "status"]
+    assert table.caption.plain == "they also differ in key.5, key.6, key.7, key.8"
+
+
 @pytest.fixture
 def runs(settings, tmp_path):
     """What two small runs leave that differ in width."""
