@@ -3,8 +3,11 @@
 import errno
 import io
 import os
+import platform
 import re
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +15,9 @@ from pathlib import Path
 from freqbias.errors import InputError, StorageError
 
 #: Reasons that lie in the disk, not in the path that was asked for.
-_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+#: Seconds after which a temporary file of another machine was left behind for sure.
+_OLD = 86400.0
 
 
 @contextmanager
@@ -23,11 +28,12 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises InputError when the folder cannot be made or written, and StorageError when writing fails (a full disk).
     """
     path = Path(path)
+    remove_leftovers(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{_writer()}_", suffix=".part", dir=path.parent)
     except OSError as error:
-        if error.errno in _STORAGE:
+        if error.errno in DISK_ERRORS:
             raise storage_error(path, error) from error
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     os.close(handle)
@@ -96,13 +102,37 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove temporary files of processes that were killed while they wrote ``path``."""
+    """Remove temporary files of processes that were killed while they wrote ``path``; not those of others at work."""
     path = Path(path)
-    leftover = re.compile(rf"\.{re.escape(path.name)}\.\w+\.part")
+    leftover = re.compile(rf"\.{re.escape(path.name)}\.(\w+)\.part")
     with suppress(OSError):
         for file in path.parent.iterdir():
-            if leftover.fullmatch(file.name):
+            found = leftover.fullmatch(file.name)
+            if found and not _is_written(file, found[1]):
                 file.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    """This process among those of all machines that may write into one folder."""
+    return f"{zlib.crc32(platform.node().encode()):08x}_{os.getpid()}"
+
+
+def _is_written(file: Path, name: str) -> bool:
+    """Whether another process may be writing a temporary ``file``, by the writer in its name."""
+    machine, _, rest = name.partition("_")
+    process = rest.partition("_")[0]
+    own_machine, _, own_process = _writer().partition("_")
+    if not process.isdigit() or (machine == own_machine and process == own_process):
+        return False
+    if machine != own_machine:  # whether that process lives is not known here
+        return time.time() - file.stat().st_mtime < _OLD
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        pass
+    return True
 
 
 def storage_error(path: str | os.PathLike, error: OSError) -> StorageError:

@@ -46,6 +46,7 @@ def budget(
     from freqbias.cli.runs import level_files
     from freqbias.compare import compare_spectra
     from freqbias.compare.budget.measurement import budget_refusal
+    from freqbias.lock import only_writer
     from freqbias.spectra import ErrorSpectra
 
     levels = {spectra.level: spectra for spectra in map(ErrorSpectra.read, level_files(folder))}
@@ -53,7 +54,8 @@ def budget(
     if refusal is not None:
         raise InputError(f"{folder}: no error budget: {refusal}")
     measure = budget_measurement(folder, seconds, bound, device, outcome)
-    write_comparison(levels, folder, outcome, budget=measure, record=_record(folder))
+    with only_writer(folder):
+        write_comparison(levels, folder, outcome, budget=measure, record=_record(folder))
 
 
 def budget_measurement(

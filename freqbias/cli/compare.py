@@ -33,6 +33,7 @@ def compare(
     from freqbias.compare import align
     from freqbias.compare.budget.measurement import FILE, stored_budget
     from freqbias.errors import InputError
+    from freqbias.lock import only_writer
     from freqbias.nn import kernel_flow
     from freqbias.plain_files import read_any
     from freqbias.plain_spectra import PlainSpectra
@@ -57,4 +58,5 @@ def compare(
     other = next(one for one in levels.values() if isinstance(one, ErrorSpectra))
     if "kernel" not in levels and other.problem.unpredicted is None:
         levels["kernel"] = kernel_flow(other.problem)
-    write_comparison(levels, out, outcome, budget=budget)
+    with only_writer(out):
+        write_comparison(levels, out, outcome, budget=budget)

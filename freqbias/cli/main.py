@@ -54,9 +54,25 @@ def main() -> None:
     os.environ.setdefault("UCX_TLS", "self,sm,tcp")
     # The small dense problems in here run up to a hundred times slower on BLAS threads that share busy cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _open_standard_streams()
     with reported_failures():
-        app()
+        try:
+            app()
+        except SystemExit:
+            sys.stdout.flush()  # here its failure can still be told
+            raise
+
+
+def _open_standard_streams() -> None:
+    """Where a standard stream is closed (``>&-``), no file that is opened later may get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

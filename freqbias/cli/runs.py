@@ -30,9 +30,11 @@ def compare_runs(folders: list[Path], out: Path, outcome: Outcome) -> None:
     from freqbias.compare.runs.report import runs_reading, write_runs
     from freqbias.compare.runs.summary import read_runs
     from freqbias.compare.runs.table import print_runs
+    from freqbias.lock import only_writer
 
     summaries = read_runs(folders)
-    write_runs(summaries, out, outcome.style)
+    with only_writer(out):
+        write_runs(summaries, out, outcome.style)
     if outcome.as_json:
         typer.echo(json.dumps(json.loads((out / "runs.json").read_text(encoding="utf-8")), ensure_ascii=False))
     else:

@@ -105,8 +105,8 @@ def _in_pool(
 ) -> Iterator[tuple[LevelTask, str | None]]:
     """Work through ``waiting`` until it is empty or a process dies; then ``suspects`` get what was under way."""
     running: dict[Future, LevelTask] = {}
-    with _pool(min(jobs, len(waiting))) as pool:
-        try:
+    try:
+        with _pool(min(jobs, len(waiting))) as pool:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     running[pool.submit(_message, compute, waiting[0])] = waiting[0]
@@ -115,8 +115,11 @@ def _in_pool(
                 for future in finished:
                     message = future.result()
                     yield running.pop(future), message
-        except BrokenProcessPool:
-            suspects += running.values()
+    except BrokenProcessPool:
+        suspects += running.values()
+    finally:
+        for task in running.values():
+            remove_leftovers(task.path)  # their processes have ended
 
 
 def _message(compute: Compute, task: LevelTask) -> str | None:
