@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import psutil
 
+from freqbias.cost import factor_bytes
 from freqbias.errors import InputErrorOnEveryRank
 from freqbias.fem.error_operator import ErrorOperator
-from freqbias.fem.shifted_systems import default_method, factor_bytes
+from freqbias.fem.shifted_systems import default_method
 from freqbias.fem.symmetry import Folding
 from freqbias.fem.window import MOST_VECTORS
+from freqbias.resources import free_memory
 
 #: Part of the free memory that a solve takes without being told.
 _SHARE = 0.7
@@ -48,7 +50,7 @@ def plan(
     space = operator.space
     comm, size, dimension = space.comm, space.size, space.mesh.dimension
     if memory is None:
-        memory = _SHARE * comm.bcast(psutil.virtual_memory().available)
+        memory = _SHARE * comm.bcast(free_memory())
     nodes = len(folding.whole.nodes)
     columns = 1 if folding.is_complete() else 2
     matrices = comm.allreduce(operator.memory())

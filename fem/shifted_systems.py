@@ -7,6 +7,7 @@ import numpy as np
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from freqbias.cost import factor_bytes
 from freqbias.errors import ConvergenceError, InputErrorOnEveryRank
 from freqbias.fem.error_operator import ErrorOperator
 
@@ -245,12 +246,3 @@ def default_method(operator: ErrorOperator, memory: float = np.inf) -> str:
     if space.mesh.dimension == 3 and space.size > _LARGEST_3D_FACTORIZATION:
         return "cg"
     return "cholesky" if factor_bytes(space.size, space.mesh.dimension) / space.comm.size <= memory else "cg"
-
-
-def factor_bytes(size: int, dimension: int) -> float:
-    """About what a Cholesky factor takes: constants measured with MUMPS, degrees 1 to 3 (benchmarks/scaling.py)."""
-    if dimension == 1:
-        return 200.0 * size
-    if dimension == 2:
-        return 50.0 * size * np.log2(max(size, 2))
-    return 130.0 * size ** (4 / 3)

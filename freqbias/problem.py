@@ -21,7 +21,7 @@ from freqbias.families import FAMILIES, Family
 from freqbias.initialization import InitialNetwork, initialize
 from freqbias.meshes import FrequencyMesh, UnstructuredMesh
 from freqbias.problem_data import ProblemData
-from freqbias.problem_mesh import choose_mesh
+from freqbias.problem_mesh import choose_mesh, mesh_cutoff
 from freqbias.settings import ProblemSettings
 from freqbias.settings_errors import describe
 from freqbias.transforms import error_spectrum
@@ -203,6 +203,11 @@ class Problem(ProblemData):
         """The largest frequencies (d,) that the samples can tell from lower ones (on average, if scattered)."""
         count = self.grid_shape or (len(self.points) ** (1 / self.dimension),) * self.dimension
         return np.pi * np.array(count) / (self.upper - self.lower)
+
+    @cached_property
+    def cutoff(self) -> np.ndarray:
+        """Half-widths (d,) of a mesh that is neither given by lines nor by a file: given, or of the initial error."""
+        return mesh_cutoff(self)
 
     @cached_property
     def mesh(self) -> FrequencyMesh:

@@ -95,7 +95,7 @@ def _graded(problem: "Problem") -> BoxMesh:
     try:
         return graded_mesh(
             LocalSolution.of(problem),
-            _cutoff(problem),
+            problem.cutoff,
             given.degree,
             given.error,
             _breakpoints(problem),
@@ -105,7 +105,7 @@ def _graded(problem: "Problem") -> BoxMesh:
 
 
 def _even(problem: "Problem") -> BoxMesh:
-    given, cutoff = problem.settings.mesh, _cutoff(problem)
+    given, cutoff = problem.settings.mesh, problem.cutoff
     cells = given.cells or default_cells(cutoff, problem.half_widths, given.degree)
     try:
         return box_mesh(cutoff, cells, given.degree, _breakpoints(problem))
@@ -120,7 +120,8 @@ def _breakpoints(problem: "Problem") -> list[np.ndarray]:
     return problem.settings.network.law.breakpoints()
 
 
-def _cutoff(problem: "Problem") -> np.ndarray:
+def mesh_cutoff(problem: "Problem") -> np.ndarray:
+    """Half-widths (d,) of a mesh that is neither given by lines nor by a file: given, or of the initial error."""
     given = problem.settings.mesh.cutoff
     if given is None:
         return np.minimum(problem.nyquist, _BAND_ROOM * band(*_initial_spectrum(problem), _BAND_TAIL))

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import numpy as np
-import psutil
 
 from freqbias.errors import NumericalError
 from freqbias.nn.kernel_matrix import kernel_matrix
@@ -14,6 +13,7 @@ from freqbias.nn.lanczos import largest_eigenvalue
 from freqbias.nn.matrix_flow import check_stable, matrix_flow
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
+from freqbias.resources import free_memory
 from freqbias.spectra import ErrorSpectra
 from freqbias.transforms import error_spectrum
 
@@ -92,7 +92,7 @@ def _by_lanczos(
     def rates(vector: np.ndarray) -> np.ndarray:
         return roots * product(roots * vector)
 
-    most_vectors = int(min(_MEMORY_SHARE * psutil.virtual_memory().available / (8 * count), _MOST_VECTORS))
+    most_vectors = int(min(_MEMORY_SHARE * free_memory() / (8 * count), _MOST_VECTORS))
     if most_vectors < _FEWEST_VECTORS:
         raise problem.fail(
             f"data.points: {_FEWEST_VECTORS} Lanczos vectors for {count} samples do not fit into a quarter of the free "

@@ -6,9 +6,10 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from freqbias import fem
+from freqbias.cost import factor_bytes
 from freqbias.errors import ConvergenceError, InputError
 from freqbias.fem import shifted_systems
-from freqbias.fem.shifted_systems import ShiftedSystems, default_method, factor_bytes
+from freqbias.fem.shifted_systems import ShiftedSystems, default_method
 from freqbias.meshes import box_mesh
 
 pytestmark = pytest.mark.mpi

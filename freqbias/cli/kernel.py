@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 
-from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem
+from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem
 
 
 def kernel(
     problem_file: ProblemArgument,
     out: Annotated[Path, typer.Option(metavar="KERNEL.nc", help="Spectrum file to write.")],
     changes: SetOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Compute the infinite-width kernel flow on the samples."""
-    problem = read_problem(problem_file, changes)
+    problem = read_problem(problem_file, changes, Plan(("kernel",), out.parent, force=force))
 
     from freqbias.nn import kernel_flow
     from freqbias.progress import progress_bar

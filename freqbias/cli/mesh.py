@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freqbias.cli.problem_file import SetOption, read_problem
+from freqbias.cli.problem_file import Plan, SetOption, read_problem
 from freqbias.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def mesh(
 
 
 def _of_problem(file: Path, picture: Path | None, convert: Path | None, changes: list[str] | None) -> None:
-    problem = read_problem(file, changes)
+    problem = read_problem(file, changes, Plan())
 
     from rich.console import Console
 

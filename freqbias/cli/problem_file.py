@@ -1,5 +1,6 @@
 """Reading the problem that a command works on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +21,33 @@ SetOption = Annotated[
 ]
 
 
-def read_problem(path: Path, changes: list[str] | None) -> "Problem":
-    """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data."""
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Start although the estimate says that memory, disk or time do not suffice.")
+]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is about to do with a problem: compute ``levels`` and write them into ``folder``.
+
+    ``memory``: bytes that the PDE may take, if that is bounded; ``force``: whatever the estimate says.
+    """
+
+    levels: tuple[str, ...] = ()
+    folder: Path | None = None
+    memory: float | None = None
+    force: bool = False
+
+
+def read_problem(path: Path, changes: list[str] | None, plan: Plan) -> "Problem":
+    """The problem in ``path`` with ``changes`` (key=value, value in TOML) applied, checked with its data.
+
+    Raises InputError, before anything large is allocated, if ``plan`` cannot fit into memory, disk and time.
+    """
     import tomllib
 
     from freqbias.changes import apply_change, parse_change, parse_value
+    from freqbias.cost import check_fits
     from freqbias.problem import Problem
 
     if not changes:
@@ -39,20 +62,22 @@ def read_problem(path: Path, changes: list[str] | None) -> "Problem":
             key, value = parse_change(change)
             apply_change(data, key, parse_value(value), f"--set {change}")
         problem = Problem.create(data, directory=path.parent, source=str(path))
+    if not plan.force:
+        check_fits(problem, plan.levels, plan.folder, plan.memory)
     problem.check()
     for warning in problem.mesh_warnings if torchrun.rank() == 0 else []:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)
     return problem
 
 
-def read_problem_on_all_ranks(path: Path, changes: list[str] | None, comm: "MPI.Comm") -> "Problem":
+def read_problem_on_all_ranks(path: Path, changes: list[str] | None, plan: Plan, comm: "MPI.Comm") -> "Problem":
     """Rank 0 reads; all ranks get the problem, or all raise the same InputError."""
     from freqbias.problem import Problem
 
     record = None
     if comm.rank == 0:
         try:
-            problem = read_problem(path, changes)
+            problem = read_problem(path, changes, plan)
             record = (problem.to_toml(), problem.points, problem.weights, problem.initial_error, problem.imported_mesh)
         except InputError as error:
             record = str(error)

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +13,9 @@ from freqbias import torchrun
 from freqbias.cli.budget import BudgetOption, budget_measurement
 from freqbias.cli.device import DeviceOption
 from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
-from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem_on_all_ranks
 from freqbias.cli.quantities import MemoryOption, in_bytes, in_seconds
-from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
+from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of, interruption_says_how_to_go_on
 from freqbias.cli.train import train_and_write
 from freqbias.errors import InputError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from freqbias.compare import Comparison
     from freqbias.compare.budget.terms import ErrorBudget
     from freqbias.problem import Problem
-    from freqbias.spectra import ErrorSpectra
+    from freqbias.spectra import ErrorSpectra, StoredSpectra
 
 
 def run(
@@ -39,6 +40,7 @@ def run(
     fail_above: FailAboveOption = None,
     as_json: JsonOption = False,
     style: StyleOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Predict, train and compare: writes spectra, the error budget, metrics and a report."""
     if torchrun.started():
@@ -46,30 +48,35 @@ def run(
     from mpi4py import MPI
 
     from freqbias.files import write_text
+    from freqbias.lock import only_writer
 
     comm = MPI.COMM_WORLD
     bound, seconds, outcome = in_bytes(memory), in_seconds(budget, "--budget"), Outcome.of(fail_above, as_json, style)
-    problem = read_problem_on_all_ranks(problem_file, changes, comm)
-    if comm.rank == 0:
-        if device != "cpu":  # PyTorch takes seconds to import
-            from freqbias.nn.devices import device_for
+    plan = Plan(("pde", "kernel", "network"), out, bound, force)
+    problem = read_problem_on_all_ranks(problem_file, changes, plan, comm)
+    with only_writer(out) if comm.rank == 0 else nullcontext(), interruption_says_how_to_go_on():
+        if comm.rank == 0:
+            if device != "cpu":  # PyTorch takes seconds to import
+                from freqbias.nn.devices import device_for
 
-            device_for(device)
-        write_text(out / "problem.toml", problem.to_toml())
-    pde = None
-    if problem.unpredicted is None:
-        pde = _solve(problem, comm, bound, out / "pde.nc", resume, checkpoint_every)
-    if comm.rank == 0:
-        measure = budget_measurement(out, seconds, bound, device, outcome)
-        _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device, outcome, measure)
-    else:
-        # Rank 0 keeps its state and then ends the job.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    # The network is trained by one process: the others sleep instead of spinning in a barrier.
-    finished = comm.Ibarrier()
-    while not finished.Test():
-        time.sleep(0.05)
+                device_for(device)
+            if resume:
+                _check_folder(problem, out)
+            write_text(out / "problem.toml", problem.to_toml())
+        pde = None
+        if problem.unpredicted is None:
+            pde = _solve(problem, comm, bound, out / "pde.nc", resume, checkpoint_every)
+        if comm.rank == 0:
+            measure = budget_measurement(out, seconds, bound, device, outcome)
+            _train_and_compare(problem, pde, out, comm.size, resume, checkpoint_every, device, outcome, measure)
+        else:
+            # Rank 0 keeps its state and then ends the job.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        # The network is trained by one process: the others sleep instead of spinning in a barrier.
+        finished = comm.Ibarrier()
+        while not finished.Test():
+            time.sleep(0.05)
 
 
 def _solve(
@@ -141,7 +148,20 @@ def _finished(problem: "Problem", path: Path) -> "ErrorSpectra | None":
 
     if not path.exists():
         return None
-    spectra = ErrorSpectra.read(path)
+    _check_problem(problem, spectra := ErrorSpectra.read(path), path)
+    return spectra
+
+
+def _check_folder(problem: "Problem", out: Path) -> None:
+    """Raises InputError if a spectrum file in ``out`` belongs to another problem: before anything is written there."""
+    from freqbias.spectra import stored_spectra
+
+    for path in (out / f"{level}.nc" for level in ("pde", "kernel", "network")):
+        if path.exists():
+            with stored_spectra(path) as stored:
+                _check_problem(problem, stored, path)
+
+
+def _check_problem(problem: "Problem", spectra: "ErrorSpectra | StoredSpectra", path: Path) -> None:
     if spectra.problem.digest != problem.digest:
         raise InputError(f"{path}: belongs to another problem: choose another folder, or start anew without --resume")
-    return spectra

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem_on_all_ranks
 from freqbias.cli.quantities import MemoryOption, in_bytes
-from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
+from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of, interruption_says_how_to_go_on
 
 
 def solve(
@@ -17,20 +17,21 @@ def solve(
     memory: MemoryOption = None,
     resume: ResumeOption = False,
     checkpoint_every: CheckpointOption = 60.0,
+    force: ForceOption = False,
 ) -> None:
     """Solve the PDE over frequency space; under mpirun, in parallel."""
     from mpi4py import MPI
 
     comm = MPI.COMM_WORLD
     bound = in_bytes(memory)
-    problem = read_problem_on_all_ranks(problem_file, changes, comm)
+    problem = read_problem_on_all_ranks(problem_file, changes, Plan(("pde",), out.parent, bound, force), comm)
 
     from freqbias import fem
     from freqbias.fem.checkpoint import remove
     from freqbias.progress import progress_bar
 
     folder = checkpoint_of(out)
-    with progress_bar("PDE", comm.rank == 0) as progress:
+    with progress_bar("PDE", comm.rank == 0) as progress, interruption_says_how_to_go_on():
         spectra = fem.solve(problem, comm, progress, bound, folder, checkpoint_every, resume)
     if spectra is None:  # not rank 0
         return

@@ -1,6 +1,7 @@
 """``freqbias study``: a grid of problems, and how the numbers follow what varies."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 
 from freqbias import torchrun
 from freqbias.cli.outcome import Outcome, StyleOption
-from freqbias.cli.problem_file import SetOption
+from freqbias.cli.problem_file import ForceOption, SetOption
 from freqbias.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def study(
     ] = None,
     changes: SetOption = None,
     style: StyleOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Run a grid of problems: tables, slopes with their uncertainty, and a report.
 
@@ -41,12 +43,14 @@ def study(
 
     from freqbias.changes import parse_change, parse_value
     from freqbias.compare.runs.table import print_runs
+    from freqbias.lock import only_writer
     from freqbias.progress import progress_bar
     from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
 
     pairs = [parse_change(change) for change in changes or []]
     plan = Study.read(file).changed({key: parse_value(text) for key, text in pairs})
     plan = plan.varied([axis_of_option(text) for text in vary or []])
+    plan = replace(plan, force=force)
     points = plan.points
     _warn(points)
     paths = {task.path for one in point_tasks(points, out / "levels") for task in one.values()}
@@ -54,9 +58,10 @@ def study(
     typer.echo(
         f"{len(points)} points, {len(paths)} levels to compute" + (f", {there} of them are there" if there else "")
     )
-    with progress_bar("levels") as progress:
-        results = run_study(plan, out, jobs or _cores(), progress)
-    write_study_report(results, out, outcome.style)
+    with only_writer(out):
+        with progress_bar("levels") as progress:
+            results = run_study(plan, out, jobs or _cores(), progress)
+        write_study_report(results, out, outcome.style)
     print_runs(results.summaries, {column.name: column.short_name for column in plan.columns})
     typer.echo(" ".join(results.answer))
     typer.echo(out / "report.html")

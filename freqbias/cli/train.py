@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from freqbias.cli.device import DeviceOption
-from freqbias.cli.problem_file import ProblemArgument, SetOption, read_problem
+from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ def train(
     resume: ResumeOption = False,
     checkpoint_every: CheckpointOption = 60.0,
     device: DeviceOption = "cpu",
+    force: ForceOption = False,
 ) -> None:
     """Train the real network and record its error spectrum; what happens meanwhile goes to NETWORK.jsonl."""
-    problem = read_problem(problem_file, changes)
+    problem = read_problem(problem_file, changes, Plan(("network",), out.parent, force=force))
     spectra = train_and_write(problem, out, resume, checkpoint_every, device)
     if spectra is None:  # not the first process of torchrun
         return

@@ -15,9 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from freqbias.changes import apply_change
+from freqbias.cost import check_fits
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 from freqbias.settings_errors import describe
+from freqbias.spectra import LEVELS
 from freqbias.study.axes import Axis, Column, axis_of_settings, flat_changes, label_text
 from freqbias.study.settings import StudySettings
 
@@ -56,6 +58,8 @@ class Study:
     axes: tuple[Axis, ...]
     question: str | None = None
     quantity: str | None = None
+    #: Whether to go on where the estimate says that memory or time do not suffice.
+    force: bool = False
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "Study":
@@ -129,6 +133,8 @@ class Study:
             for key, value in choice.changes.items():
                 apply_change(data, key, deepcopy(value), source)
         problem = Problem.create(data, directory=self.directory, source=source)
+        if not self.force:
+            check_fits(problem, LEVELS)
         problem.check()
         return Point(number, labels, problem)
 

@@ -1,0 +1,256 @@
+"""What the levels of a problem will take of memory, time and disk, estimated from its settings before anything is made.
+
+Memory is right within a factor of about 3, time within 10; it is a guard against the impossible, not a forecast.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log2
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freqbias.problem_size import ProblemSize, Quantity
+from freqbias.resources import free_disk, free_memory, in_words, seconds_in_words
+
+if TYPE_CHECKING:
+    from freqbias.problem import Problem
+
+#: Nothing that takes longer is meant.
+LONGEST = 60 * 86_400.0
+#: Part of the free memory and of the free disk that may be estimated to be taken.
+_SHARE = 0.9
+
+#: Samples up to which a kernel flow takes the eigenvectors of a matrix, and largest empirical kernel.
+_MATRIX_SAMPLES, _EMPIRICAL_SAMPLES = 2000, 4000
+#: Vectors of a Krylov basis as short as it can be made.
+_FEWEST_VECTORS = 20
+#: Floating point operations and bytes of memory traffic of a core in a second.
+_FLOPS, _BYTES = 5e9, 5e9
+#: Neurons times samples from which on transforms are faster than the plain formula, and how large its matrices get.
+_DENSE_PAIRS, _DENSE_BYTES = 3e5, 1.2e9
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that takes ``size`` bytes or seconds, in words, and the quantities behind it."""
+
+    words: str
+    size: float
+    quantities: tuple[Quantity, ...]
+
+    @property
+    def culprit(self) -> Quantity:
+        """The quantity that is furthest above the ordinary, of those that multiply at all."""
+        several = [quantity for quantity in self.quantities if quantity.value > 1] or self.quantities
+        return max(several, key=lambda quantity: quantity.value / quantity.ordinary)
+
+
+@dataclass(frozen=True)
+class LevelCost:
+    """``memory`` at the peak (bytes), ``seconds`` on one core, ``output`` on disk (bytes) of a level."""
+
+    level: str
+    memory: tuple[Part, ...]
+    seconds: Part
+    output: Part
+
+    @property
+    def bytes(self) -> float:
+        """Of memory, in all."""
+        return sum(part.size for part in self.memory)
+
+
+class Cost:
+    """The costs of ``problem``: of its samples, and of each level.
+
+    What the settings do not say is taken from ``problem``: the shape of a mesh that follows from the data needs the
+    samples, so ask for theirs first.
+    """
+
+    def __init__(self, problem: "Problem"):
+        self.problem = problem
+        self.size = ProblemSize(problem)
+
+    def samples(self) -> LevelCost:
+        """Samples, the network before training on them, the mesh if the settings alone give it."""
+        size = self.size
+        samples, seeds, width = size.samples, size.seeds, size.width
+        d, n, s = size.dimension, samples.value, seeds.value
+        parts = [
+            Part("samples", 8 * n * (3 * d + 10 + 2 * s), (samples, seeds)),
+            Part("parameters of the network", (8 * s + 16) * (size.parameters + width.value), (width, seeds)),
+        ]
+        if size.widths:
+            parts.append(Part("hidden layers", 24 * min(n, 2**14) * max(size.widths), (width,)))
+        if size.grid is not None:
+            parts.append(Part("transform", 20 * size.grid.value, (size.grid,)))
+        if size.given_nodes is not None:
+            parts.append(Part("mesh", 24 * d * size.given_nodes.value, (size.given_nodes,)))
+        time = Part("samples", 1e-7 * n * d + 1e-7 * s * (n + width.value), (samples, seeds, width))
+        return LevelCost("data", tuple(parts), time, Part("output", 0.0, (samples,)))
+
+    def pde(self) -> LevelCost:
+        """As ``freqbias.fem.memory.plan`` divides the memory, with a basis as short as can be."""
+        size, optimizer = self.size, self.problem.optimizer
+        d, degree = size.dimension, self.problem.settings.mesh.degree
+        nodes, times = size.nodes, size.times
+        n, t = nodes.value, times.value
+        unknowns = n / 2**d if self._folded else n
+        columns, states = (1 if self._folded else 2), optimizer.states
+        factor = factor_bytes(unknowns, d) if d < 3 else 0.0
+        entries = (degree + 2) ** d * unknowns
+        memory = (
+            Part("matrices", (4 if self._folded else 3) * 16 * entries + factor, (nodes,)),
+            Part("basis", 8 * unknowns * (2.3 * _FEWEST_VECTORS * columns * states + 40), (nodes,)),
+            Part("spectra", 64 * n * t, (nodes, times)),
+            Part("mesh", 24 * d * n, (nodes,)),
+        )
+        poles = 6 * (2**d if self._folded else 1)
+        factorizations = 0.2 * factor * unknowns**0.5 / _FLOPS if d > 1 else 0.0
+        seconds = (
+            poles * (factorizations + 10 * (24 * entries + factor + 800 * unknowns) / _BYTES) + 48 * n * t / _BYTES
+        )
+        return self._level("pde", memory, Part("solve", seconds, (nodes, times)), runs=1)
+
+    def kernel(self) -> LevelCost:
+        """The flow of infinite width, or that of a network's own kernel."""
+        size = self.size
+        samples, times, nodes, seeds = size.samples, size.times, size.nodes, size.seeds
+        n, t, d = samples.value, times.value, size.dimension
+        runs = seeds.value if self.problem.family is None else 1
+        memory = [
+            Part("errors", 40 * n * t, (samples, times)),
+            Part("spectra", (48 + 48 * (runs > 1)) * runs * nodes.value * t, (nodes, times, seeds)),
+        ]
+        if self.problem.family is None:
+            gradients = min(2.0**30, 32 * n * size.parameters)
+            memory += [
+                Part("matrix", 40 * n**2, (samples,)),
+                Part("derivatives", gradients + 32 * size.parameters, (size.width,)),
+            ]
+            seconds = runs * (n**2 * size.parameters / _FLOPS + 10 * n**3 / _FLOPS)
+        elif n <= _MATRIX_SAMPLES:
+            pair = 40 if self.problem.settings.data.sampling == "grid" else 150
+            memory.append(Part("matrix", 32 * n**2 + pair * min(n**2, 2.0**20), (samples,)))
+            seconds = 10 * n**3 / _FLOPS
+        else:
+            memory.append(Part("vectors", 8 * n * _FEWEST_VECTORS + 32 * (d + 1) * 2**d * n, (samples,)))
+            seconds = 200 * (1e-7 * (d + 1) * 2**d * n + 1600 * n / _BYTES)
+        return self._level("kernel", tuple(memory), Part("flow", seconds, (samples,)), runs)
+
+    def network(self) -> LevelCost:
+        """Training: parameters and what moves them, an evaluator, recorded errors, their spectra."""
+        size, training = self.size, self.problem.settings.training
+        samples, seeds, width, times, nodes = size.samples, size.seeds, size.width, size.times, size.nodes
+        n, s, t = samples.value, seeds.value, times.value
+        parameters = s * size.parameters
+        real = 4 if training.precision == "float32" else 8
+        flow = training.optimizer == "gradient-flow"
+        memory = [
+            Part("parameters", (10 * real + 24) * parameters, (width, seeds)),
+            Part("errors", 40 * s * t * n, (samples, times, seeds)),
+            Part("spectra", (48 + 48 * (s > 1)) * s * t * nodes.value, (nodes, times, seeds)),
+        ]
+        if flow:
+            memory.append(Part("Krylov spaces", 8 * 3 * _FEWEST_VECTORS * s * n, (samples, seeds)))
+        batch = min(n, float(training.batch or n))
+        if size.widths:
+            layers = sum(size.widths)
+            # Before and after the activation, and what differentiating twice takes.
+            memory.append(Part("layers", 6 * real * s * batch * layers, (samples, width, seeds)))
+            gradient = 6 * batch * parameters / _FLOPS + 24 * s * batch * layers / _BYTES
+        elif self._dense:
+            pairs = s * batch * width.value
+            memory.append(Part("waves", min(2 * real * pairs, _DENSE_BYTES), (samples, width, seeds)))
+            gradient = 3e-4 + 27e-9 * pairs
+        else:
+            memory.append(
+                Part("transform", s * (24 * size.grid.value + 150 * (n + width.value)), (size.grid, width, seeds))
+            )
+            gradient = s * (size.dimension + 2) * (5e-7 * (n + width.value) + 2e-8 * size.grid.value)
+        # A flow takes a handful of Krylov spaces to get from one output time to the next.
+        gradients, quantities = (40 * t, (times,)) if flow else (size.steps.value, (size.steps,))
+        seconds = Part("training", gradients * gradient, (*quantities, width, samples, seeds))
+        return self._level("network", tuple(memory), seconds, s)
+
+    @property
+    def _dense(self) -> bool:
+        """Whether the plain formula is likely to evaluate a network of two layers."""
+        training = self.problem.settings.training
+        if training.evaluator != "auto":
+            return training.evaluator == "dense"
+        if training.batch is not None or training.precision != "float64":
+            return True
+        return self.size.samples.value * self.size.width.value < _DENSE_PAIRS
+
+    @cached_property
+    def _folded(self) -> bool:
+        """Whether law and mesh are likely to be even in every coordinate."""
+        law, cells = self.problem.settings.network.law, self.problem.settings.mesh.cells
+        centred = not any(getattr(law, "location", [1.0]))
+        return centred and self.problem.settings.mesh.file is None and not any(count % 2 for count in cells or [])
+
+    def _level(self, name: str, memory: tuple[Part, ...], seconds: Part, runs: float) -> LevelCost:
+        size = self.size
+        values = 16 * runs * size.times.value * size.nodes.value
+        table = 8 * (size.dimension + 2) * size.samples.value + 8 * size.dimension * size.nodes.value
+        output = Part("spectrum file", values + table, (size.nodes, size.times, size.seeds, size.samples))
+        return LevelCost(name, memory, seconds, output)
+
+
+def factor_bytes(size: float, dimension: int) -> float:
+    """About what a Cholesky factor takes: constants measured with MUMPS, degrees 1 to 3 (benchmarks/scaling.py)."""
+    if dimension == 1:
+        return 200.0 * size
+    if dimension == 2:
+        return 50.0 * size * log2(max(size, 2))
+    return 130.0 * size ** (4 / 3)
+
+
+def level_costs(problem: "Problem", levels: Sequence[str]) -> Iterator[LevelCost]:
+    """The cost of the samples, then of those of ``levels`` ("pde", "kernel", "network") that ``problem`` has."""
+    cost = Cost(problem)
+    yield cost.samples()
+    for level in levels:
+        if level == "pde" and problem.unpredicted is None:
+            yield cost.pde()
+        elif level == "kernel" and problem.nonlinear is None:
+            if problem.family is not None or cost.size.samples.value <= _EMPIRICAL_SAMPLES:
+                yield cost.kernel()
+        elif level == "network":
+            yield cost.network()
+
+
+def check_fits(
+    problem: "Problem", levels: Sequence[str], folder: Path | None = None, solve_memory: float | None = None
+) -> None:
+    """Raise InputError, naming the key, if ``levels`` cannot fit into the free memory, the disk or a lifetime.
+
+    ``folder``: where the spectra will be written; ``solve_memory``: bytes that the PDE may take, by default what is
+    free. Nothing is allocated before its size is known to fit.
+    """
+    written = []
+    free = free_memory()
+    for cost in level_costs(problem, levels):
+        what = {"data": "the samples", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}[cost.level]
+        memory = solve_memory if solve_memory is not None and cost.level == "pde" else free
+        if cost.bytes > _SHARE * memory:
+            largest = max(cost.memory, key=lambda part: part.size)
+            raise problem.fail(
+                f"{largest.culprit}: {what} would take about {in_words(cost.bytes)} of memory, most of it for "
+                f"{largest.words}, but {in_words(memory)} are free; make it smaller, or try with --force"
+            )
+        if cost.seconds.size > LONGEST:
+            raise problem.fail(
+                f"{cost.seconds.culprit}: {what} would take about {seconds_in_words(cost.seconds.size)}; make it "
+                "smaller, or try with --force"
+            )
+        written.append(cost.output)
+    needed = sum(part.size for part in written)
+    if folder is not None and needed > (disk := _SHARE * free_disk(folder)):
+        largest = max(written, key=lambda part: part.size)
+        raise problem.fail(
+            f"{largest.culprit}: the spectrum files would take about {in_words(needed)}, but {in_words(disk / _SHARE)} "
+            f"are free in {folder}; make them smaller, or try with --force"
+        )

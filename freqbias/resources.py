@@ -1,0 +1,47 @@
+"""What this machine has left: memory and disk."""
+
+from pathlib import Path
+
+import psutil
+
+#: Where Linux says what a container may hold, and holds: version 2 of its control groups, and version 1.
+_LIMITS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def free_memory() -> float:
+    """Bytes that can be had without swapping, and within the limit of the container if this is one."""
+    free = float(psutil.virtual_memory().available)
+    for limit, used in _LIMITS:
+        try:
+            free = min(free, max(0.0, float(Path(limit).read_text()) - float(Path(used).read_text())))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+    return free
+
+
+def free_disk(path: Path) -> float:
+    """Bytes that fit into the folder ``path``, or into that in which it will be made."""
+    path = path.absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return float(psutil.disk_usage(str(path)).free)
+
+
+def in_words(size: float) -> str:
+    """Bytes as a text, such as 3.2 GiB."""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} PiB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A duration to two digits, such as 40 s, 5 min or 3 years."""
+    for length, unit in ((31_557_600, "years"), (86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * length:
+            return f"{float(f'{seconds / length:.2g}'):g} {unit}"
+    return f"{float(f'{seconds:.2g}'):g} s"

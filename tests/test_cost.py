@@ -1,0 +1,219 @@
+"""The estimate before work: what cannot fit is refused in time and by name, and what fits is estimated well."""
+
+import json
+import subprocess
+import sys
+import time
+from copy import deepcopy
+
+import pytest
+import tomli_w
+from conftest import EXAMPLES
+
+from freqbias import Problem, cost
+from freqbias.changes import apply_change
+from freqbias.cost import check_fits, level_costs
+from freqbias.errors import InputError
+from freqbias.resources import free_disk, free_memory, in_words, seconds_in_words
+
+LEVELS = ("pde", "kernel", "network")
+
+DEEP = {"family": "multilayer-perceptron", "hidden": [64, 10**7, 10**7]}
+RANDOM = {"lower": [-3.0], "upper": [3.0], "points": [10**10], "sampling": "random"}
+
+#: Changes of the small problem, and the key that is to blame.
+ABSURD = {
+    "mesh in the plane": ({"mesh.cells": [10**13]}, "mesh.cells = [10000000000000]"),
+    "mesh, beyond floats": ({"mesh.cells": [10**400]}, "mesh.cells"),
+    "cutoff": ({"mesh": {"cutoff": 1e15}}, "mesh.cutoff = [1000000000000000.0]"),
+    "grid": ({"data.points": [10**10]}, "data.points = [10000000000]"),
+    "random points": ({"data": RANDOM}, "data.points = [10000000000]"),
+    "width": ({"network.width": 10**13}, "network.width = 10000000000000"),
+    "hidden layers": ({"network": DEEP}, "network.hidden = [64, 10000000, 10000000]"),
+    "law": ({"network.law.scale": 1e13}, "network.law.scale = [10000000000000.0]"),
+    "times and nodes": ({"training.times.count": 10_000, "mesh.cells": [5_000_000]}, "mesh.cells = [5000000]"),
+    "seeds and samples": (
+        {"training.seeds": 1000, "training.times.count": 10_000, "data.points": [20_000]},
+        "training.seeds = 1000",
+    ),
+    "steps": ({"training.optimizer": "adam", "training.learning_rate": 1e-12}, "training.learning_rate = 1e-12"),
+}
+
+
+def changed(settings, changes):
+    settings = deepcopy(settings)
+    for key, value in changes.items():
+        apply_change(settings, key, value, "test")
+    return settings
+
+
+@pytest.fixture
+def no_arrays(monkeypatch):
+    """A problem that starts to compute anything of its data fails the test."""
+
+    def forbidden(problem):
+        raise AssertionError("the estimate must come from the settings alone")
+
+    for name in ("points", "initial_networks", "initial_error", "mesh", "weights", "target_values", "times"):
+        monkeypatch.setattr(Problem, name, property(forbidden))
+
+
+@pytest.mark.parametrize(("changes", "key"), ABSURD.values(), ids=ABSURD)
+def test_what_cannot_fit_is_refused_from_the_settings_alone(settings, no_arrays, changes, key):
+    problem = Problem.create(changed(settings, changes), source="big.toml")
+    began = time.perf_counter()
+    with pytest.raises(InputError) as refused:
+        check_fits(problem, LEVELS)
+    assert time.perf_counter() - began < 0.5
+    assert str(refused.value).startswith(f"big.toml: {key}")
+    assert "--force" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("words", [("solve", "x.nc"), ("train", "x.nc"), ("kernel", "x.nc"), ("run", "x")])
+def test_commands_refuse_and_write_nothing(settings, command, tmp_path, words):
+    file = tmp_path / "big.toml"
+    file.write_text(tomli_w.dumps(changed(settings, {"data.points": [10**10]})))
+    done = command(words[0], file, "--out", tmp_path / "out" / words[1])
+    assert done.returncode == 2
+    assert f"{file}: data.points = [10000000000]" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_refuses_the_point(settings, command, tmp_path):
+    file = tmp_path / "small.toml"
+    file.write_text(tomli_w.dumps(settings))
+    done = command("study", file, "--vary", "network.width=400,40000000000000", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "network.width = 40000000000000" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_mesh_command_refuses_too(settings, command, tmp_path):
+    file = tmp_path / "big.toml"
+    file.write_text(tomli_w.dumps(changed(settings, {"mesh.cells": [10**13]})))
+    done = command("mesh", file)
+    assert done.returncode == 2
+    assert "mesh.cells = [10000000000000]" in done.stderr
+
+
+def test_every_rank_refuses(settings, command, tmp_path):
+    file = tmp_path / "big.toml"
+    file.write_text(tomli_w.dumps(changed(settings, {"mesh.cells": [10**13]})))
+    done = command("solve", file, "--out", tmp_path / "out.nc", ranks=2)
+    assert done.returncode == 2
+    assert "mesh.cells = [10000000000000]" in done.stderr
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_force_goes_on(settings, command, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, "free_memory", lambda: 500.0)
+    file = tmp_path / "small.toml"
+    file.write_text(tomli_w.dumps(settings))
+    refused = command("kernel", file, "--out", tmp_path / "kernel.nc")
+    assert refused.returncode == 2
+    assert "500 bytes are free" in refused.stderr
+    assert command("kernel", file, "--out", tmp_path / "kernel.nc", "--force").returncode == 0
+    assert (tmp_path / "kernel.nc").exists()
+
+
+def test_a_full_disk_is_seen_before_work(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, "free_disk", lambda folder: 10_000.0)
+    problem = Problem.create(changed(settings, {"training.times.count": 400}))
+    check_fits(problem, LEVELS)
+    with pytest.raises(InputError, match=r"training.times.count = 400: the spectrum files would take about .* KiB"):
+        check_fits(problem, LEVELS, tmp_path)
+
+
+def test_the_bound_of_the_solve_takes_the_place_of_free_memory(settings, monkeypatch):
+    problem = Problem.create(settings)
+    check_fits(problem, ("pde",), solve_memory=1e9)
+    with pytest.raises(InputError, match="the PDE would take about"):
+        check_fits(problem, ("pde",), solve_memory=1000.0)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.stem)
+def test_examples_fit_into_a_gibibyte(file, monkeypatch):
+    monkeypatch.setattr(cost, "free_memory", lambda: 2.0**30)
+    check_fits(Problem.from_file(file), LEVELS)
+
+
+def test_costs_grow_as_what_they_count(settings):
+    """Twice the cells, output times or seeds: the part that they fill doubles, and no other one shrinks."""
+
+    def parts(level, **changes):
+        problem = Problem.create(changed(settings, {key.replace("_", "."): value for key, value in changes.items()}))
+        *_, found = level_costs(problem, (level,))
+        return {part.words: part.size for part in found.memory}
+
+    few, many = parts("pde", mesh_cells=[1000]), parts("pde", mesh_cells=[2000])
+    for name in ("matrices", "basis", "spectra", "mesh"):
+        assert many[name] == pytest.approx(2 * few[name], rel=1e-3)
+    one, two = parts("network", training_seeds=2), parts("network", training_seeds=4)
+    assert two["errors"] == 2 * one["errors"]
+    # 16 bytes each for the values, their copy for the transform and the file at least.
+    assert parts("network")["spectra"] >= 3 * 16 * 6 * 121
+    assert parts("kernel", data_points=[2000])["matrix"] == pytest.approx(4 * 8 * 2000**2, rel=0.5)
+
+
+MEASURE = r"""
+import json, re, sys
+from pathlib import Path
+from freqbias import Problem, fem, nn
+from freqbias.cost import level_costs
+
+level, small, large = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+compute = {"pde": fem.solve, "kernel": nn.kernel_flow, "network": nn.train}[level]
+
+def peak():
+    # Of this program alone: ru_maxrss begins with what the process held that started it.
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
+
+compute(Problem.create(small)).to_xarray()  # libraries, once
+before, problem = peak(), Problem.create(large)
+estimate = max(cost.bytes for cost in level_costs(problem, (level,)))
+compute(problem).to_xarray()
+print(estimate, peak() - before)
+"""
+
+MEASURED = {
+    "PDE": ("pde", {"mesh.cells": [40_000], "training.times.count": 60}),
+    "kernel matrix": ("kernel", {"data.points": [1500]}),
+    "wide network": (
+        "network",
+        {
+            "network.width": 200_000,
+            "training.optimizer": "gradient-descent",
+            "training.times.last": 1.5,
+            "training.threads": 1,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("level", "changes"), MEASURED.values(), ids=MEASURED)
+def test_memory_is_estimated_within_a_factor_of_three(settings, level, changes):
+    settings["training"]["times"]["count"] = 3
+    large = changed(settings, changes)
+    words = [sys.executable, "-c", MEASURE, level, json.dumps(settings), json.dumps(large)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    estimate, measured = map(float, done.stdout.split())
+    assert measured > 50e6
+    assert 1 / 3 < estimate / measured < 3
+
+
+def test_what_is_free(tmp_path):
+    assert 0 < free_memory() < 2**50
+    assert free_disk(tmp_path / "not" / "there") == pytest.approx(free_disk(tmp_path), rel=0.1)
+
+
+def test_words():
+    assert [in_words(size) for size in (512, 1536, 3 * 2**30, 2**50)] == ["512 bytes", "1.5 KiB", "3 GiB", "1 PiB"]
+    assert [seconds_in_words(s) for s in (42, 300, 8000, 4e5, 1e8)] == [
+        "42 s",
+        "5 min",
+        "2.2 h",
+        "4.6 days",
+        "3.2 years",
+    ]
