@@ -1,6 +1,7 @@
 # make demo   set everything up, run the main job on examples/three_tones.toml
 # make test   set everything up, run the tests, serial and under mpirun
 # make bench  the benchmarks: minutes, tables into docs/performance.md
+# make image  a container image, with docker, podman or buildah: docker/README.md; make image-test tries it
 # make lint   formatting and static checks
 # make lock   pin all dependencies anew
 
@@ -13,7 +14,7 @@ RUN := runs/three_tones
 # Without compiled modules every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-serial test-mpi bench lint lock clean
+.PHONY: demo test test-serial test-mpi bench image image-test lint lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/freqbias run examples/three_tones.toml --out $(RUN)
@@ -28,6 +29,13 @@ test-mpi: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run_all.py
+
+# BUILD_ARGS=… are options of the engine's build command; IMAGE=… is the name, ENGINE=… the program.
+image:
+	docker/build.sh $(BUILD_ARGS)
+
+image-test: $(INSTALLED)
+	docker/test_image.sh $(BIN)/python
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

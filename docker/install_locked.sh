@@ -15,10 +15,16 @@ if [ ! -x $uv ]; then
 fi
 [ -d /opt/venv ] || $uv venv --quiet --python "$(command -v python3)" --no-python-downloads /opt/venv
 
+hashes=--require-hashes
 if [ -n "${TORCH_INDEX:-}" ]; then
     torch=$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' requirements.lock)
     $uv pip install --quiet --python /opt/venv/bin/python --no-deps --default-index "$TORCH_INDEX" "$torch"
+    hashes=--verify-hashes
 fi
-# Constraints with hashes bind whatever is installed: a package that the lock file lacks is refused.
-$uv pip install --quiet --python /opt/venv/bin/python --require-hashes \
+# Constraints with hashes bind whatever is installed, not only what pyproject.toml names.
+$uv pip install --quiet --python /opt/venv/bin/python $hashes \
     --requirements pyproject.toml --constraints requirements.lock "$@"
+
+$uv pip freeze --python /opt/venv/bin/python | grep -v -e '^torch==' -e '^freqbias ' | while read -r package; do
+    grep -q "^$package " requirements.lock || { echo "$package is not in requirements.lock" >&2; exit 1; }
+done
