@@ -1,6 +1,7 @@
 # make demo   set everything up, run the main job on examples/three_tones.toml
 # make test   set everything up, run the tests, serial and under mpirun
 # make bench  the benchmarks: minutes, tables into docs/performance.md
+# make docs   the documentation as pages, into build/docs
 # make image  a container image, with docker, podman or buildah: docker/README.md; make image-test tries it
 # make lint   formatting and static checks
 # make lock   pin all dependencies anew
@@ -14,7 +15,7 @@ RUN := runs/three_tones
 # Without compiled modules every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-serial test-mpi bench image image-test lint lock clean
+.PHONY: demo test test-serial test-mpi bench docs image image-test lint lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/freqbias run examples/three_tones.toml --out $(RUN)
@@ -29,6 +30,9 @@ test-mpi: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run_all.py
+
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/docs-cache docs build/docs
 
 # BUILD_ARGS=… are options of the engine's build command; IMAGE=… is the name, ENGINE=… the program.
 image:

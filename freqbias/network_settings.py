@@ -18,8 +18,12 @@ class FourierFeaturesSettings(Settings):
 
     family: Literal["fourier-features"] = "fourier-features"
     width: Annotated[int, Field(ge=1)] = Field(description="neurons: pairs (cos, sin)")
-    amplitude_std: Annotated[float, Field(gt=0)] = 1.0
-    sampling: Literal["quadrature", "random"] = "quadrature"
+    amplitude_std: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="standard deviation sigma of the amplitudes a_j, b_j"
+    )
+    sampling: Literal["quadrature", "random"] = Field(
+        default="quadrature", description="neurons: nodes that stand for the law, or drawn from it"
+    )
     mirrored: bool = Field(
         default=True,
         description="random sampling: each neuron twice with opposite amplitudes, so that f = 0 at first",

@@ -26,8 +26,10 @@ from freqbias.validation import (
 class TargetSettings(Settings):
     """What the network must learn: exactly one of ``expression``, ``file`` and (in Python only) ``function``."""
 
-    expression: str | None = None
-    file: DataFile | None = None
+    expression: str | None = Field(default=None, description="formula in x, y, z, such as exp(-x**2)*sin(3*x)")
+    file: DataFile | None = Field(
+        default=None, description=".csv, .npy, .npz or a picture, relative to the folder of the problem file"
+    )
     function: str | None = Field(default=None, description="name of a Python callable; set by Problem.create")
     variable: str | None = Field(default=None, description="name of the array inside an .npz file")
     index: list[int] = Field(default=[], description="indices that fix the leading axes of an array")
@@ -50,12 +52,16 @@ class TargetSettings(Settings):
 class DataSettings(Settings):
     """The box of x and the sample points in it."""
 
-    lower: Annotated[list[float], Field(min_length=1, max_length=3)]
-    upper: Annotated[list[float], Field(min_length=1, max_length=3)]
+    lower: Annotated[list[float], Field(min_length=1, max_length=3)] = Field(
+        description="lower ends of the box; their number is the dimension, 1 to 3"
+    )
+    upper: Annotated[list[float], Field(min_length=1, max_length=3)] = Field(description="upper ends of the box")
     points: Annotated[list[PositiveInt], BeforeValidator(as_list)] | None = Field(
         default=None, description="per axis for a grid, in all for random points; from the file when left out"
     )
-    sampling: Literal["grid", "random", "file"] = "grid"
+    sampling: Literal["grid", "random", "file"] = Field(
+        default="grid", description="cell midpoints; drawn uniformly; the points of target.file"
+    )
     weights: Literal["uniform", "quadrature", "file"] = Field(
         default="uniform",
         description="of the samples in the loss: all equal; so that they integrate like the uniform density; given",
@@ -94,14 +100,14 @@ class MeshSettings(Settings):
     Even with ``cells``, graded with ``error``. Or one between given grid lines, or one from a file.
     """
 
-    cutoff: PositivePerAxis | None = None
-    cells: CountPerAxis | None = None
+    cutoff: PositivePerAxis | None = Field(default=None, description="largest frequency of every axis")
+    cells: CountPerAxis | None = Field(default=None, description="even mesh: cells of every axis")
     error: Annotated[float, Field(ge=1e-6, le=0.1)] | None = Field(
         default=None, description="graded mesh: error of interpolating the spectrum at all times, relative to its norm"
     )
     lines: list[list[float]] | None = Field(default=None, description="grid lines of every axis, increasing")
     file: DataFile | None = Field(default=None, description="mesh file that meshio reads (gmsh, VTK, XDMF, ...)")
-    degree: Annotated[int, Field(ge=1, le=8)] = 2
+    degree: Annotated[int, Field(ge=1, le=8)] = Field(default=2, description="of the elements")
 
     @model_validator(mode="after")
     def _one_source(self):
@@ -149,7 +155,7 @@ class ReportSettings(Settings):
 class ProblemSettings(Settings):
     """A whole problem file."""
 
-    name: str = "unnamed"
+    name: str = Field(default="unnamed", description="title of the report")
     network: AnyNetwork
     target: TargetSettings
     data: DataSettings

@@ -26,9 +26,9 @@ SeedList = Annotated[int | list[int], BeforeValidator(_seeds)]
 class TimesSettings(Settings):
     """Output times in learning time: 0 and ``count`` log-spaced times from ``first`` to ``last``."""
 
-    first: PositiveFloat = 1.0
-    last: PositiveFloat
-    count: Annotated[int, Field(ge=1, le=10_000)] = 25
+    first: PositiveFloat = Field(default=1.0, description="first time after 0")
+    last: PositiveFloat = Field(description="last time")
+    count: Annotated[int, Field(ge=1, le=10_000)] = Field(default=25, description="times after 0")
 
     @model_validator(mode="after")
     def _ordered(self):
@@ -62,15 +62,19 @@ class TrainingSettings(Settings):
     tolerance: Annotated[float, Field(ge=1e-10, le=0.1)] = Field(
         default=1e-4, description="gradient-flow: error of the predictions over all times, relative to the initial one"
     )
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description="momentum, nesterov: PyTorch's")
     weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="adamw: per unit of learning time")
     batch: PositiveInt | None = Field(default=None, description="samples of a step; all when left out")
     schedule: ScheduleSettings = ScheduleSettings()
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of random neurons, points and batches")
     seeds: SeedList | None = Field(default=None, description="several runs: their seeds, or how many from seed on")
-    precision: Literal["float64", "float32"] = "float64"
-    evaluator: Literal["auto", "nufft", "dense"] = "auto"
-    nufft_tolerance: Annotated[float, Field(ge=1e-13, le=1e-2)] = 1e-10
+    precision: Literal["float64", "float32"] = Field(default="float64", description="of the network")
+    evaluator: Literal["auto", "nufft", "dense"] = Field(
+        default="auto", description="two layers: non-uniform FFTs, or the plain formula"
+    )
+    nufft_tolerance: Annotated[float, Field(ge=1e-13, le=1e-2)] = Field(
+        default=1e-10, description="error of a non-uniform FFT, relative"
+    )
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="0: as many as are measured to be fastest")
     times: TimesSettings
 
