@@ -5,10 +5,12 @@ import io
 import os
 import platform
 import re
+import signal
 import tempfile
+import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,13 +57,15 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike) -> Iterator[io.FileIO]:
+def atomic_file(path: str | os.PathLike) -> Iterator["_PatientFile"]:
     """Yield an open file, to be written and read; like ``atomic_path`` in everything else.
 
     Where a write fails the block does not notice, the StorageError comes at its end: HDF5, to which a failed write is
-    reported, ends the process with a segmentation fault.
+    reported, ends the process with a segmentation fault. For the same reason SIGINT and SIGTERM wait for the end of
+    the block; a long one calls ``stop_if_asked`` of the file.
     """
-    with atomic_path(path) as temporary, _PatientFile(temporary, "r+") as file:
+    with atomic_path(path) as temporary, _signals_wait() as waiting, _PatientFile(temporary, "r+") as file:
+        file.waiting = waiting
         try:
             yield file
         except Exception:  # of whatever kind: it follows from the failed write, which says more
@@ -75,6 +79,13 @@ class _PatientFile(io.FileIO):
     """Keeps the first error of writing in ``error``; what is written after it is lost."""
 
     error: OSError | None = None
+    #: Signals that have come since the file is open.
+    waiting: Sequence[int] = ()
+
+    def stop_if_asked(self) -> None:
+        """Raise KeyboardInterrupt if a signal waits."""
+        if self.waiting:
+            raise KeyboardInterrupt
 
     def write(self, content) -> int:
         content = memoryview(content).cast("B")
@@ -93,6 +104,26 @@ class _PatientFile(io.FileIO):
         except OSError as error:
             self.error = error
         return self.tell() if size is None else size
+
+
+@contextmanager
+def _signals_wait() -> Iterator[list[int]]:
+    """Signals that ask for an end only come into the list that is yielded; what they do happens after the block."""
+    waiting: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield waiting
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in before.items() if handler not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, lambda number, _: waiting.append(number))
+    try:
+        yield waiting
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in waiting[:1]:
+            signal.raise_signal(number)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

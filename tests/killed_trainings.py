@@ -59,10 +59,10 @@ def problem(network: dict, training: dict) -> Problem:
 
 
 class Moments:
-    """Counts the moments of a training, before and in the middle of what it does; kills the process at one of them."""
+    """Counts the moments of a command, before and in the middle of what it does; signals the process at one of them."""
 
-    def __init__(self, last: float):
-        self.passed, self._last = 0, last
+    def __init__(self, last: float, number: int = signal.SIGKILL):
+        self.passed, self._last, self._number = 0, last, number
         self._before(Interruption, "check")
         self._before(os, "fsync")
         self._before(Path, "replace")
@@ -90,7 +90,8 @@ class Moments:
     def pass_one(self) -> None:
         self.passed += 1
         if self.passed >= self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._last = np.inf
+            os.kill(os.getpid(), self._number)
 
 
 def in_a_copy(work, *arguments) -> int:

@@ -94,10 +94,10 @@ def budget_measurement(
         try:
             with progress_bar("error budget") as progress:
                 found = measure_budget(comparison, seconds, folder / FOLDER, progress, solve, train)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             raise Interrupted(
-                "interrupted while the error budget was measured; the levels are complete: --resume goes on, with "
-                "--budget 0 to the report alone"
+                f"{str(stop) or 'interrupted'} while the error budget was measured; the levels are complete: --resume "
+                "goes on, with --budget 0 to the report alone"
             ) from None
         write_budget(found, folder / FILE)
         return found

@@ -45,8 +45,7 @@ def reported_failures() -> Iterator[None]:
     except Interrupted as error:
         _leave(128 + received[0] if received else error.status, str(error), error)
     except KeyboardInterrupt as error:
-        number = received[0] if received else signal.SIGINT
-        _leave(128 + number, _SIGNALS[number], error)
+        _leave(128 + (received[0] if received else signal.SIGINT), str(error) or "interrupted", error)
     except BrokenPipeError as error:
         # The reader of our output is gone (head, less): nobody to tell.
         _forget_output()
@@ -76,7 +75,7 @@ def _raised_signals() -> list[signal.Signals]:
         if time.monotonic() - last > 1.0:
             last = time.monotonic()
             received.append(signal.Signals(number))
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(_SIGNALS[received[-1]])
 
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells ignore them for good reason

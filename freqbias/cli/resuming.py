@@ -28,5 +28,6 @@ def interruption_says_how_to_go_on() -> Iterator[None]:
     """Ctrl-C in the block raises Interrupted, which names the option that goes on."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted: what was complete is kept, --resume goes on from there") from None
+    except KeyboardInterrupt as stop:
+        word = str(stop) or "interrupted"
+        raise Interrupted(f"{word}: what was complete is kept, --resume goes on from there") from None

@@ -72,6 +72,7 @@ def write_series(
                 field[here] = data
             before = magnitude
             progress((number + 1) / len(times))
+            output.stop_if_asked()
 
 
 def _write_mesh(root, mesh: FrequencyMesh) -> None:
