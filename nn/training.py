@@ -36,6 +36,7 @@ def train(
     resume: bool = False,
     log: Path | None = None,
     interruption: Interruption | None = None,
+    threads: int | None = None,
 ) -> ErrorSpectra | None:
     """Train the network of ``problem`` and return its error spectra at ``problem.times`` (level "network").
 
@@ -49,7 +50,8 @@ def train(
 
     ``checkpoint``: file in which the state is kept, at most every ``checkpoint_seconds``, and at the end (the caller
     removes it when the result is safe); with ``resume`` training goes on from there, with as many threads as before,
-    and ends as if it had never stopped. ``log``: file of JSON lines, see ``freqbias.nn.run_log``.
+    and ends as if it had never stopped. ``log``: file of JSON lines, see ``freqbias.nn.run_log``. ``threads``: how
+    many, whatever ``training.threads`` says, as of a training that is to be repeated.
 
     Raises DivergenceError if the loss is not finite or has grown too much (``freqbias.nn.stability``), NumericalError
     if the transforms cannot be done or do not reproduce the initial error, InputError for a checkpoint that is damaged
@@ -65,7 +67,7 @@ def train(
     if state is not None:
         threads = state.threads
     else:
-        threads = problem.settings.training.threads or _measured_threads(problem, place, processes)
+        threads = threads or problem.settings.training.threads or _measured_threads(problem, place, processes)
     with torch_threads(threads):
         training = Training(problem, threads, place, processes)
         training.objective.interruption = interruption or Interruption()

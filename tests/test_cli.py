@@ -44,7 +44,7 @@ def test_help_loads_no_numerical_library():
 def test_help_and_version(command):
     shown = command("--help")
     assert shown.returncode == 0
-    for name in ("run", "solve", "kernel", "train", "compare", "export", "mesh"):
+    for name in ("run", "solve", "kernel", "train", "compare", "budget", "study", "export", "mesh", "rerun", "doctor"):
         assert f"  {name} " in shown.stdout
     assert command("--version").stdout.startswith("freqbias 0.")
 

@@ -1,15 +1,15 @@
 """Writing what a comparison leaves behind: metrics.json, report.html and run.json."""
 
 import json
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freqbias.cli.outcome import Outcome
-from freqbias.versions import versions
+from freqbias.versions import host, revision, thread_variables, versions
 
 if TYPE_CHECKING:
     from freqbias.compare import Comparison
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 
 
 def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
-    """What made the numbers: versions, seeds, ranks, machine, and each level's own facts, wall time among them."""
+    """What made the numbers: problem, versions, host, threads, and each level's own facts (docs/file-formats.md)."""
+    import psutil
+
     problem = next(iter(levels.values())).problem
     return {
         "schema": "freqbias-run-1",
         "command": " ".join(Path(word).name if n == 0 else word for n, word in enumerate(sys.argv)),
+        "started": datetime.fromtimestamp(psutil.Process().create_time(), UTC).isoformat(timespec="seconds"),
         "problem_digest": problem.digest,
         "seeds": problem.settings.training.all_seeds,
         "ranks": ranks,
-        "machine": platform.machine(),
-        "system": platform.system(),
+        "threads": {"training": problem.settings.training.threads, "variables": thread_variables()},
+        "host": host(),
         "versions": versions(),
+        "revision": revision(),
         "wall_seconds": {name: _plain(spectra.info.get("wall_time_seconds")) for name, spectra in levels.items()},
         "levels": {name: {k: _plain(v) for k, v in spectra.info.items()} for name, spectra in levels.items()},
     }

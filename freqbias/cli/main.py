@@ -8,10 +8,12 @@ import typer
 
 from freqbias.cli.budget import budget
 from freqbias.cli.compare import compare
+from freqbias.cli.doctor import doctor
 from freqbias.cli.export import export
 from freqbias.cli.failure import reported_failures
 from freqbias.cli.kernel import kernel
 from freqbias.cli.mesh import mesh
+from freqbias.cli.rerun import rerun
 from freqbias.cli.run import run
 from freqbias.cli.solve import solve
 from freqbias.cli.study import study
@@ -26,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, solve, kernel, train, compare, budget, study, export, mesh):
+for command in (run, solve, kernel, train, compare, budget, study, export, mesh, rerun, doctor):
     app.command()(command)
 
 

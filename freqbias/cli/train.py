@@ -34,9 +34,11 @@ def train(
 
 
 def train_and_write(
-    problem: "Problem", out: Path, resume: bool, checkpoint_every: float, device: str
+    problem: "Problem", out: Path, resume: bool, checkpoint_every: float, device: str, threads: int | None = None
 ) -> "ErrorSpectra | None":
     """Train and write the spectrum file ``out``; a signal to stop leaves a checkpoint instead.
+
+    ``threads``: as many, whatever the problem says.
 
     Of the processes that torchrun started the first one writes and returns the spectra, the others None.
     """
@@ -63,6 +65,7 @@ def train_and_write(
             resume=resume,
             log=out.with_suffix(".jsonl"),
             interruption=interruption,
+            threads=threads,
         )
     if spectra is not None:
         spectra.write(out)
