@@ -130,9 +130,12 @@ class ProblemSize:
         """
         if self.widths:
             return None
-        law, box = self._settings.network.law, self._problem.upper - self._problem.lower
+        network, box = self._settings.network, self._problem.upper - self._problem.lower
+        # The outermost of so many neurons; a quadrature rule may be a tensor grid, which reaches less far.
+        count = self.width.value ** (1 / self.dimension if network.sampling == "quadrature" else 1)
+        law = network.law
         with np.errstate(all="ignore"):
-            reach = law.extent(max(1e-15, 1 / self.width.value))
+            reach = law.extent(max(1e-15, 1 / count))
             grid = float(np.prod(2 * (2 * reach * box / pi + 12)))
         scale = getattr(law, "scale", None)
         key = "network.law" if scale is None else "network.law.scale"

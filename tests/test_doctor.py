@@ -74,7 +74,7 @@ def test_no_browser_is_no_failure(monkeypatch, tmp_path):
 def planted(monkeypatch, code, seconds=60.0, required=True):
     """What a check finds whose probe is the Python ``code``."""
     run = doctor_checks._run
-    monkeypatch.setattr(doctor_checks, "_run", lambda words, limit: run([sys.executable, "-c", code], limit))
+    monkeypatch.setattr(doctor_checks, "_run", lambda words, *rest: run([sys.executable, "-c", code], *rest))
     (finding,) = examine([Check("planted", "planted", required, "mend it", seconds)])
     return finding
 
@@ -89,6 +89,17 @@ def test_a_probe_that_hangs_is_ended_with_its_children(monkeypatch, tmp_path):
     assert time.perf_counter() - began < 5
     time.sleep(2)
     assert not marker.exists()
+
+
+def test_who_stops_looking_does_not_wait(monkeypatch):
+    run = doctor_checks._run
+    codes = iter(["print('fast')", "import time; time.sleep(60)", "import time; time.sleep(60)"])
+    monkeypatch.setattr(doctor_checks, "_run", lambda words, *rest: run([sys.executable, "-c", next(codes)], *rest))
+    began = time.perf_counter()
+    findings = examine([Check("planted", "planted", True, "mend it")] * 3)
+    assert next(findings).text == "fast"
+    findings.close()
+    assert time.perf_counter() - began < 10
 
 
 def test_a_probe_that_crashes(monkeypatch):

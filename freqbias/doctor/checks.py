@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 #: Exit status of a probe that found nothing wrong, but not what it looked for either.
@@ -76,13 +77,18 @@ CHECKS = (
 
 def examine(checks: Sequence[Check] = CHECKS) -> Iterator[Finding]:
     """What every check finds, in order, as soon as it is known. Raises nothing whatever they do."""
+    running: set[subprocess.Popen] = set()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from pool.map(_find, checks)
+        try:
+            yield from pool.map(partial(_find, running), checks)
+        finally:  # also Ctrl-C: nobody waits for the probes then
+            for process in list(running):
+                _end(process)
 
 
-def _find(check: Check) -> Finding:
+def _find(running: set[subprocess.Popen], check: Check) -> Finding:
     began = time.perf_counter()
-    status, text = _run([sys.executable, "-m", "freqbias.doctor.probes", check.probe], check.seconds)
+    status, text = _run([sys.executable, "-m", "freqbias.doctor.probes", check.probe], check.seconds, running)
     if status == 0:
         state, mend = "ok", None
     else:
@@ -90,8 +96,8 @@ def _find(check: Check) -> Finding:
     return Finding(check.name, state, text, mend, time.perf_counter() - began)
 
 
-def _run(words: list[str], seconds: float) -> tuple[int, str]:
-    """Exit status and last line of a program; it and its children are gone after ``seconds``."""
+def _run(words: list[str], seconds: float, running: set[subprocess.Popen]) -> tuple[int, str]:
+    """Exit status and last line of a program, one of ``running``; after ``seconds`` it is gone, with its children."""
     # A file and not a pipe: whatever survives cannot keep us waiting for its end.
     with tempfile.TemporaryFile() as output:
         try:
@@ -100,16 +106,23 @@ def _run(words: list[str], seconds: float) -> tuple[int, str]:
             )
         except OSError as error:
             return 1, f"no process can be started: {error.strerror}"
+        running.add(process)
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             return 1, f"no answer within {seconds:g} s"
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             process.wait()
+            running.discard(process)
         output.seek(0)
         lines = output.read().decode("utf-8", "replace").strip().splitlines()
     if status < 0:
         return status, f"ended by {signal.Signals(-status).name}"
     return status, lines[-1].strip() if lines else f"ended with status {status}"
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a probe with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
