@@ -29,8 +29,7 @@ import xarray  # noqa: F401
 from killed_trainings import Moments
 
 import freqbias.compare
-import freqbias.nn
-import freqbias.study
+import freqbias.nn  # noqa: F401
 from freqbias.cli.main import main
 
 

@@ -150,12 +150,13 @@ def test_killed_rank_ends_the_job_and_another_number_of_ranks_goes_on(command, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.toml", "pde.nc", "whole.nc"]
 
 
-def test_interrupt_ends_the_job(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_the_job(number, tmp_path):
     problem, out = write(LONG, tmp_path / "p.toml"), tmp_path / "pde.nc"
     with running(2, "solve", problem, "--out", out, "--checkpoint-every", "0") as job:
         until_saved(job, tmp_path / "pde.nc.checkpoint", 1)
         ranks = processes_of_ranks(job)
-        job.send_signal(signal.SIGINT)
+        job.send_signal(number)
         _, shown = job.communicate(timeout=30)
         assert job.returncode != 0
         assert psutil.wait_procs(ranks, timeout=10)[1] == []

@@ -16,6 +16,8 @@ from freqbias.files import DISK_ERRORS
 
 #: Seconds that a process which torchrun started leaves to the first one to say what has happened to all of them.
 _PATIENCE = 3.0
+#: Characters of a message.
+_LONGEST = 900
 #: What a signal does to a command, for people.
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
@@ -105,8 +107,10 @@ def _leave(status: int, message: str | None, error: BaseException) -> NoReturn:
     if comm is not None and status != 0 and not isinstance(error, InputErrorOnEveryRank):
         # The other ranks may wait for this one for ever: end them all. Rank 0 speaks first if it fails as well.
         time.sleep(0.5 * (comm.rank > 0))
-        _say(message)
+        if comm.rank == 0 or not isinstance(error, Interrupted | KeyboardInterrupt):  # a signal comes to all of them
+            _say(message)
         comm.Abort(status)
+        os._exit(status)  # MPICH comes back where SIGTERM, which it waits for, is ignored
     if comm is None or comm.rank == 0:
         _say(message)
     sys.exit(status)
@@ -115,4 +119,7 @@ def _leave(status: int, message: str | None, error: BaseException) -> NoReturn:
 def _say(message: str | None) -> None:
     if message:
         sys.stdout.flush()
-        print("freqbias: " + " ".join(message.split()), file=sys.stderr, flush=True)
+        line = " ".join(message.split())
+        if len(line) > _LONGEST:  # it quotes the input: what is wrong stands at one of its ends
+            line = f"{line[: _LONGEST // 2]} […] {line[-_LONGEST // 2 :]}"
+        print(f"freqbias: {line}", file=sys.stderr, flush=True)
