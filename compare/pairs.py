@@ -47,6 +47,7 @@ def level_pairs(empirical: bool = False, batches: bool = False) -> tuple[Pair, .
     return tuple(Pair(*levels, f"{names[levels[0]]} vs {names[levels[1]]}", text) for levels, text in isolates.items())
 
 
+#: The three pairs, each of a level and the level of the theory that it is held against.
 PAIRS = level_pairs()
 
 

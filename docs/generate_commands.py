@@ -7,7 +7,7 @@ from freqbias.cli.main import app
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return " ".join(text.split()).replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
 
 
 def _usage(path: str, command, context) -> str:

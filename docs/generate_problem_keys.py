@@ -1,6 +1,7 @@
 """The keys of a problem file as Markdown, from the classes that check them."""
 
 import json
+import re
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -46,12 +47,17 @@ def _type(schema: dict[str, Any], plural: bool = False) -> str:
     return f"{TYPES.get(schema.get('type', ''), ('table', 'tables'))[plural]} {limits}".strip()
 
 
+def _plain(text: str) -> str:
+    """Stars and bars are those of formulas, not of Markdown."""
+    return re.sub(r"([*|])", r"\\\1", text)
+
+
 def _row(name: str, field: FieldInfo, schema: dict[str, Any]) -> str:
     kind = _type(schema)
     if any(_alone_or_list(part) for part in (field.annotation, *field.metadata)) and "lists" not in kind:
         kind = f"{kind}, or one for all"
     default = "required" if field.is_required() else "" if field.default is None else f"`{json.dumps(field.default)}`"
-    return f"| `{name}` | {kind} | {default} | {(field.description or '').replace('|', chr(92) + '|')} |"
+    return f"| `{name}` | {kind} | {default} | {_plain(field.description or '')} |"
 
 
 def _is_table(field: FieldInfo) -> bool:
@@ -60,7 +66,7 @@ def _is_table(field: FieldInfo) -> bool:
 
 def _prose(model: type[BaseModel]) -> str:
     """The docstring of a class as Markdown."""
-    return "\n".join(line.strip() for line in (model.__doc__ or "").replace("``", "`").replace("*", "\\*").splitlines())
+    return "\n".join(line.strip() for line in _plain(model.__doc__ or "").replace("``", "`").splitlines())
 
 
 def _table(title: str, model: type[BaseModel], level: int = 2) -> list[str]:

@@ -1,20 +1,61 @@
 """What the documents and examples show is run, and one number of each is pinned."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.integrate
 from conftest import EXAMPLES
+from document_blocks import COMMANDS, DOCUMENTS, ROOT, blocks, options, run_page
 
 from freqbias import Problem, compare, fem, nn
 
-ROOT = Path(__file__).parent.parent
+PAGES = [page for page in DOCUMENTS if any(b.language == "python" or "tested" in b.marks for b in blocks(page))]
 
 
 def code_blocks(document):
-    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), flags=re.DOTALL)
+    return [block.text for block in blocks(ROOT / document) if block.language == "python"]
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A small run of all three levels, as ``freqbias run`` leaves it."""
+    from freqbias.cli.main import app
+
+    folder = tmp_path_factory.mktemp("run")
+    smaller = ["--set", "network.width=200", "--set", "data.points=128", "--set", "mesh.cells=200"]
+    smaller += ["--set", "training.times.count=8", "--budget", "0"]
+    app(["run", str(EXAMPLES / "three_tones.toml"), "--out", str(folder), *smaller], standalone_mode=False)
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=lambda page: page.stem)
+def test_what_a_page_shows_runs(page, tmp_path, monkeypatch, command, finished_run):
+    monkeypatch.chdir(tmp_path)
+    run_page(page, tmp_path, command, finished_run)
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
+def test_commands_of_the_documents_exist(page):
+    """Also those that are not run: the command, its options, and that nothing required is left out."""
+    for block in blocks(page):
+        for words in block.commands:
+            COMMANDS[words[0]].make_context(f"freqbias {words[0]}", list(words[1:]))
+    known = {option for name in COMMANDS for option in options(name)} | {"--version", "--help"}
+    for option in re.findall(r"`(?:freqbias \w+ )?(--[a-z-]+)[^`]*`", page.read_text(encoding="utf-8")):
+        assert option in known, f"{page.name}: {option}"
+
+
+def test_marks_of_blocks_are_read():
+    """A page of which nothing ran would pass as well."""
+    names = {page.stem: blocks(page) for page in DOCUMENTS}
+    run = {stem for stem, found in names.items() if any("tested" in block.marks for block in found)}
+    assert {"quickstart", "how-to", "tutorial-own-data", "tutorial-choosing-law", "tutorial-cluster"} <= run
+    assert sum(len(block.commands) for found in names.values() for block in found) > 40
+    assert {block.marks["file"] for block in names["tutorial-own-data"] if "file" in block.marks} == {
+        "tide.toml",
+        "rings.toml",
+    }
 
 
 def test_python_example_of_the_readme(tmp_path, monkeypatch, capsys):
@@ -31,11 +72,7 @@ def test_law_of_the_extending_page():
     from freqbias.laws import Normal
 
     names = {}
-    exec(
-        "from typing import Literal\nimport numpy as np\nfrom scipy import stats\n"
-        "from freqbias.laws.product import ProductLaw\n" + code_blocks("docs/extending.md")[0],
-        names,
-    )
+    exec(code_blocks("docs/extending.md")[0], names)
     law = names["Logistic"](scale=[1.5]).in_dimension(1)
     assert isinstance(law, type(Normal(scale=[1.0])).__mro__[1])
     for z in (0.0, 0.3, 1.1):
