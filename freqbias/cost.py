@@ -4,7 +4,7 @@ Memory is right within a factor of about 3, time within 10; it is a guard agains
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
 from pathlib import Path
@@ -92,12 +92,12 @@ class Cost:
 
     def pde(self) -> LevelCost:
         """As ``freqbias.fem.memory.plan`` divides the memory, with a basis as short as can be."""
-        size, optimizer = self.size, self.problem.optimizer
+        size = self.size
         d, degree = size.dimension, self.problem.settings.mesh.degree
         nodes, times = size.nodes, size.times
         n, t = nodes.value, times.value
         unknowns = n / 2**d if self._folded else n
-        columns, states = (1 if self._folded else 2), optimizer.states
+        columns, states = (1 if self._folded else 2), getattr(self.problem.optimizer, "states", 1)
         factor = factor_bytes(unknowns, d) if d < 3 else 0.0
         entries = (degree + 2) ** d * unknowns
         memory = (
@@ -146,16 +146,15 @@ class Cost:
         n, s, t = samples.value, seeds.value, times.value
         parameters = s * size.parameters
         real = 4 if training.precision == "float32" else 8
-        flow = training.optimizer == "gradient-flow"
         memory = [
             Part("parameters", (10 * real + 24) * parameters, (width, seeds)),
             Part("errors", 40 * s * t * n, (samples, times, seeds)),
             Part("spectra", (48 + 48 * (s > 1)) * s * t * nodes.value, (nodes, times, seeds)),
         ]
-        if flow:
+        if size.steps is None:
             memory.append(Part("Krylov spaces", 8 * 3 * _FEWEST_VECTORS * s * n, (samples, seeds)))
         batch = min(n, float(training.batch or n))
-        if size.widths:
+        if size.grid is None:
             layers = sum(size.widths)
             # Before and after the activation, and what differentiating twice takes.
             memory.append(Part("layers", 6 * real * s * batch * layers, (samples, width, seeds)))
@@ -170,8 +169,8 @@ class Cost:
             )
             gradient = s * (size.dimension + 2) * (5e-7 * (n + width.value) + 2e-8 * size.grid.value)
         # A flow takes a handful of Krylov spaces to get from one output time to the next.
-        gradients, quantities = (40 * t, (times,)) if flow else (size.steps.value, (size.steps,))
-        seconds = Part("training", gradients * gradient, (*quantities, width, samples, seeds))
+        count = size.steps or replace(times, value=40 * t)
+        seconds = Part("training", count.value * gradient, (count, width, samples, seeds))
         return self._level("network", tuple(memory), seconds, s)
 
     @property
@@ -187,7 +186,7 @@ class Cost:
     @cached_property
     def _folded(self) -> bool:
         """Whether law and mesh are likely to be even in every coordinate."""
-        law, cells = self.problem.settings.network.law, self.problem.settings.mesh.cells
+        law, cells = getattr(self.problem.settings.network, "law", None), self.problem.settings.mesh.cells
         centred = not any(getattr(law, "location", [1.0]))
         return centred and self.problem.settings.mesh.file is None and not any(count % 2 for count in cells or [])
 
@@ -233,18 +232,18 @@ def check_fits(
     written = []
     free = free_memory()
     for cost in level_costs(problem, levels):
-        what = {"data": "the samples", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}[cost.level]
+        what = {"data": "the problem", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}[cost.level]
         memory = solve_memory if solve_memory is not None and cost.level == "pde" else free
         if cost.bytes > _SHARE * memory:
             largest = max(cost.memory, key=lambda part: part.size)
             raise problem.fail(
                 f"{largest.culprit}: {what} would take about {in_words(cost.bytes)} of memory, most of it for "
-                f"{largest.words}, but {in_words(memory)} are free; make it smaller, or try with --force"
+                f"{largest.words}, but {in_words(memory)} are free; change it, or try with --force"
             )
         if cost.seconds.size > LONGEST:
             raise problem.fail(
-                f"{cost.seconds.culprit}: {what} would take about {seconds_in_words(cost.seconds.size)}; make it "
-                "smaller, or try with --force"
+                f"{cost.seconds.culprit}: {what} would take about {seconds_in_words(cost.seconds.size)}; change it, "
+                "or try with --force"
             )
         written.append(cost.output)
     needed = sum(part.size for part in written)
@@ -252,5 +251,5 @@ def check_fits(
         largest = max(written, key=lambda part: part.size)
         raise problem.fail(
             f"{largest.culprit}: the spectrum files would take about {in_words(needed)}, but {in_words(disk / _SHARE)} "
-            f"are free in {folder}; make them smaller, or try with --force"
+            f"are free in {folder}; change it, or try with --force"
         )

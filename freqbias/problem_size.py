@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias.meshes import default_cells
+from freqbias.network_settings import FourierFeaturesSettings
 
 if TYPE_CHECKING:
     from freqbias.problem import Problem
@@ -67,7 +68,7 @@ class ProblemSize:
     def steps(self) -> Quantity | None:
         """Steps to the last output time; None for gradient flow, which chooses its own."""
         training = self._settings.training
-        if training.optimizer == "gradient-flow":
+        if training.optimizer == "gradient-flow" or training.learning_rate is None:
             return None
         count = training.times.last / training.learning_rate
         return self._quantity("training.learning_rate", training.learning_rate, count, 1e4)
@@ -128,9 +129,9 @@ class ProblemSize:
         Barnett, Magland and af Klinteberg, SIAM J. Sci. Comput. 41 (2019), C479, section 3.3: along each axis
         4 S X / pi points, S and X half the extents, and twice as many for the transform inside.
         """
-        if self.widths:
-            return None
         network, box = self._settings.network, self._problem.upper - self._problem.lower
+        if not isinstance(network, FourierFeaturesSettings):
+            return None
         # The outermost of so many neurons; a quadrature rule may be a tensor grid, which reaches less far.
         count = self.width.value ** (1 / self.dimension if network.sampling == "quadrature" else 1)
         law = network.law

@@ -73,12 +73,14 @@ def rerun(
 def _repeated(run: "RecordedRun", level: str, old: "ErrorSpectra", path: Path, device: str) -> "ErrorSpectra":
     """The level once more, written to ``path``."""
     from freqbias.progress import progress_bar
+    from freqbias.spectra import ErrorSpectra
 
     if level == "network":
         from freqbias.cli.train import train_and_write
 
         threads = int(old.info.get("threads", 0)) or None
-        return train_and_write(run.problem, path, False, 60.0, device, threads)
+        train_and_write(run.problem, path, False, 60.0, device, threads)
+        return ErrorSpectra.read(path)
     with progress_bar(level) as progress:
         if level == "pde":
             from mpi4py import MPI

@@ -89,11 +89,10 @@ def examine(checks: Sequence[Check] = CHECKS) -> Iterator[Finding]:
 def _find(running: set[subprocess.Popen], check: Check) -> Finding:
     began = time.perf_counter()
     status, text = _run([sys.executable, "-m", "freqbias.doctor.probes", check.probe], check.seconds, running)
+    seconds = time.perf_counter() - began
     if status == 0:
-        state, mend = "ok", None
-    else:
-        state, mend = "broken" if check.required else "missing", check.mend
-    return Finding(check.name, state, text, mend, time.perf_counter() - began)
+        return Finding(check.name, "ok", text, None, seconds)
+    return Finding(check.name, "broken" if check.required else "missing", text, check.mend, seconds)
 
 
 def _run(words: list[str], seconds: float, running: set[subprocess.Popen]) -> tuple[int, str]:
