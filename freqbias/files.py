@@ -30,7 +30,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises InputError when the folder cannot be made or written, and StorageError when writing fails (a full disk).
     """
     path = Path(path)
+    require_place(path)
     remove_leftovers(path)
+    new = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.{_writer()}_", suffix=".part", dir=path.parent)
@@ -54,6 +56,24 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        with suppress(OSError):  # those that hold something now stay
+            for folder in new:
+                folder.rmdir()
+
+
+def require_place(path: str | os.PathLike, folder: bool = False) -> None:
+    """Raise InputError if no file, or no ``folder``, can be made at ``path``: asked before the work, not after it."""
+    path = Path(path)
+    try:
+        if "\0" in str(path):
+            raise ValueError("null character in the name")
+        if path.is_dir() != folder and os.path.lexists(path):
+            raise InputError(f"{path}: cannot be written: is {'no' if folder else 'a'} folder")
+        there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    except (OSError, ValueError) as error:  # a name that is none
+        raise InputError(f"{path}: cannot be written: {getattr(error, 'strerror', error)}") from error
+    if there != path and not there.is_dir():
+        raise InputError(f"{path}: cannot be written: {there} is no folder")
 
 
 @contextmanager
@@ -116,14 +136,14 @@ def _signals_wait() -> Iterator[list[int]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in before.items() if handler not in (None, signal.SIG_IGN)}
     for number in before:
-        signal.signal(number, lambda number, _: waiting.append(number))
+        signal.signal(number, lambda received, _: waiting.append(received))
     try:
         yield waiting
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in waiting[:1]:
-            signal.raise_signal(number)
+        if waiting:
+            signal.raise_signal(waiting[0])
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

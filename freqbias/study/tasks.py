@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -49,7 +49,7 @@ def compute_level(task: LevelTask) -> None:
     else:
         from freqbias import nn
 
-        spectra = {"kernel": nn.kernel_flow, "network": nn.train}[task.level](task.problem)
+        spectra = nn.kernel_flow(task.problem) if task.level == "kernel" else nn.train(task.problem)
     spectra.write(task.path)
 
 
@@ -80,7 +80,7 @@ def run_tasks(
     return failures
 
 
-def _outcomes(tasks: list[LevelTask], jobs: int, compute: Compute) -> Iterator[tuple[LevelTask, str | None]]:
+def _outcomes(tasks: list[LevelTask], jobs: int, compute: Compute) -> Generator[tuple[LevelTask, str | None]]:
     """Every task with the message of its failure, None if it succeeded."""
     if jobs == 0:
         for task in tasks:
@@ -178,7 +178,7 @@ def _interrupted_by_signals(state: Callable[[], str]) -> Iterator[None]:
     def handle(number: int, frame: object) -> None:
         for one in _SIGNALS:
             signal.signal(one, signal.SIG_IGN)  # ending the processes takes a moment
-        text = f"{_SIGNALS[number]}: {state()}; the same command goes on from there"
+        text = f"{_SIGNALS[signal.Signals(number)]}: {state()}; the same command goes on from there"
         raise Interrupted(text, 128 + number)
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
