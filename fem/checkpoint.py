@@ -7,6 +7,7 @@ name, synced, renamed; files that it no longer names are removed after that. So 
 """
 
 import json
+import os
 import shutil
 import time
 import zlib
@@ -19,6 +20,7 @@ import numpy as np
 from freqbias.errors import InputError, InputErrorOnEveryRank
 from freqbias.fem.space import Space
 from freqbias.files import atomic_path, write_text
+from freqbias.input_files import require_file
 
 SCHEMA = "freqbias-checkpoint-1"
 
@@ -130,11 +132,14 @@ class Checkpoint:
 
     def _read_state(self) -> dict | None:
         path = self.folder / "state.json"
+        if not os.path.lexists(path):
+            if self.folder.exists() and not self.folder.is_dir():
+                raise InputError(f"{self.folder}: is no folder: remove it to start anew")
+            return None
+        require_file(path)
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: cannot be read ({error}): remove the folder to start anew") from error
         if not isinstance(state, dict) or state.get("schema") != SCHEMA:
             raise InputError(f"{path}: schema must be {SCHEMA!r}: remove the folder to start anew")

@@ -12,9 +12,10 @@ def parse_value(text: str) -> Any:
     """A value in TOML; a word without quotes stands for itself."""
     text = text.strip()
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    return parsed["value"] if len(parsed) == 1 else text
 
 
 def parse_change(text: str, option: str = "--set") -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from freqbias.laws import AnyLaw
-from freqbias.validation import PositiveFloat, PositiveInt, Settings
+from freqbias.validation import PositiveFloat, PositiveInt, Real, Settings
 
 #: The family of a network that names none.
 DEFAULT_FAMILY = "fourier-features"
@@ -18,9 +18,7 @@ class FourierFeaturesSettings(Settings):
 
     family: Literal["fourier-features"] = "fourier-features"
     width: Annotated[int, Field(ge=1)] = Field(description="neurons: pairs (cos, sin)")
-    amplitude_std: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="standard deviation sigma of the amplitudes a_j, b_j"
-    )
+    amplitude_std: PositiveFloat = Field(default=1.0, description="standard deviation sigma of the amplitudes a_j, b_j")
     sampling: Literal["quadrature", "random"] = Field(
         default="quadrature", description="neurons: nodes that stand for the law, or drawn from it"
     )
@@ -28,7 +26,7 @@ class FourierFeaturesSettings(Settings):
         default=True,
         description="random sampling: each neuron twice with opposite amplitudes, so that f = 0 at first",
     )
-    frequency_rate_ratio: Annotated[float, Field(ge=0)] = Field(default=1.0, description="eta_w / eta_a")
+    frequency_rate_ratio: Annotated[Real, Field(ge=0)] = Field(default=1.0, description="eta_w / eta_a")
     law: AnyLaw
 
     @model_validator(mode="after")
@@ -53,7 +51,7 @@ class DeepFourierFeaturesSettings(DeepSettings):
     family: Literal["deep-fourier-features"]
     width: PositiveInt = Field(description="pairs (cos, sin) of the first layer")
     activation: Literal["relu", "tanh", "silu"] = "relu"
-    frequency_rate_ratio: Annotated[float, Field(ge=0)] = Field(
+    frequency_rate_ratio: Annotated[Real, Field(ge=0)] = Field(
         default=1.0, description="learning rate of the first layer's frequencies / that of the weights; 0: fixed"
     )
     law: AnyLaw

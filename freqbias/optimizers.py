@@ -12,6 +12,9 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.training_settings import TrainingSettings
 
+#: Beyond, floating point cannot count steps.
+_MOST_STEPS = 1e15
+
 
 class LinearOptimizer(ABC):
     """Response of a mode to training, as a function of its decay rate and of the learning time."""
@@ -143,6 +146,8 @@ def output_times(training: TrainingSettings) -> np.ndarray:
     wanted = np.concatenate([[0.0], np.geomspace(times.first, times.last, times.count)])
     if training.optimizer == "gradient-flow":
         return wanted
+    if times.last / training.learning_rate > _MOST_STEPS:
+        raise InputError(f"training.learning_rate = {training.learning_rate}: takes more than {_MOST_STEPS:g} steps")
     visited = np.unique(steps_to(wanted, training.learning_rate)) * training.learning_rate
     if len(visited) < 2:
         raise InputError(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.input_files import require_file
+from freqbias.netcdf import numbers, opened
 from freqbias.plain_spectra import PlainSpectra
 from freqbias.spectra import ErrorSpectra
 
@@ -26,8 +28,7 @@ def read_any(path: str | os.PathLike) -> ErrorSpectra | PlainSpectra:
     path = Path(path)
     if path.suffix.lower() in (".csv", ".txt"):
         return _read_csv(path)
-    dataset = _open(path)
-    with dataset:
+    with opened(path) as dataset:
         if "schema" not in dataset.attrs:
             return _from_dataset(dataset, str(path))
     return ErrorSpectra.read(path)
@@ -41,19 +42,18 @@ def read_plain_spectra(path: str | os.PathLike) -> PlainSpectra:
     path = Path(path)
     if path.suffix.lower() in (".csv", ".txt"):
         return _read_csv(path)
-    with _open(path) as dataset:
+    with opened(path) as dataset:
         return _from_dataset(dataset, str(path))
 
 
 def _read_csv(path: Path) -> PlainSpectra:
     import pandas as pd
 
+    require_file(path)
     try:
         with path.open(encoding="utf-8-sig") as lines:
             comments = [line[1:].strip() for line in lines if line.startswith("#")]
         table = pd.read_csv(path, comment="#", skipinitialspace=True, encoding="utf-8-sig", low_memory=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{path}: is empty, must hold a header and rows") from error
     except (OSError, ValueError) as error:
@@ -89,7 +89,8 @@ def _columns(table: "pd.DataFrame", source: str) -> list[str]:
         if name not in table:
             allowed = "time, frequency (or frequency_x, frequency_y, frequency_z), real, imag"
             raise InputError(f"{source}: column {name} is missing: the header must name {allowed}")
-    if len(set(table.columns)) < len(table.columns):
+    # pandas numbers names that come again.
+    if len({re.sub(r"\.\d+$", "", name) for name in table}) < len(table.columns):
         raise InputError(f"{source}: the header names a column twice")
     return axes
 
@@ -130,33 +131,15 @@ def _in_radians(unit: str | None) -> tuple[float, tuple[str, ...]]:
     return 2 * np.pi, (f'frequencies in "{unit}" multiplied by 2 pi',)
 
 
-def _open(path: Path) -> "xr.Dataset":
-    import xarray as xr
-
-    try:
-        with path.open("rb") as opened:
-            engine = "scipy" if opened.read(3) == b"CDF" else "h5netcdf"
-        return xr.open_dataset(path, engine=engine, decode_times=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read as NetCDF: {str(error).splitlines()[0]}") from error
-
-
 def _from_dataset(dataset: "xr.Dataset", source: str) -> PlainSpectra:
     fail = _failing(source)
     if "time" not in dataset or dataset["time"].ndim != 1:
         raise fail("the variable time (time,) is missing")
-    nodes, frequencies, unit = _frequencies(dataset, fail)
+    nodes, frequencies, unit = _frequencies(dataset, source)
     values = _values(dataset, fail)
     dimensions = (*dataset["time"].dims, *nodes)
-    if sorted(values.dims) != sorted(dimensions):
-        raise fail(f"the values have the dimensions {values.dims}, must have {dimensions}")
-    try:
-        table = values.transpose(*dimensions).values
-        times = dataset["time"].values.astype(float)
-    except (OSError, ValueError, TypeError) as error:
-        raise fail(f"cannot be read as NetCDF: {error}") from error
+    table = numbers(values, source, dimensions, finite=False, kinds="iufc")
+    times = numbers(dataset["time"], source, finite=False)
     factor, notes = _in_radians(unit)
     level = str(dataset.attrs.get("level", _DEFAULT_LEVEL))
     return PlainSpectra(
@@ -168,16 +151,15 @@ def _failing(source: str) -> Callable[[str], InputError]:
     return lambda text: InputError(f"{source}: {text}")
 
 
-def _frequencies(
-    dataset: "xr.Dataset", fail: Callable[[str], InputError]
-) -> tuple[tuple[str, ...], np.ndarray, str | None]:
+def _frequencies(dataset: "xr.Dataset", source: str) -> tuple[tuple[str, ...], np.ndarray, str | None]:
     """Dimensions along which the frequencies run, the frequencies (n, d) and their unit."""
+    fail = _failing(source)
     axes = [name for name in _AXES if name in dataset]
     if axes:
         if axes != list(_AXES[: len(axes)]) or any(dataset[name].ndim != 1 for name in axes):
             raise fail(f"the variables {', '.join(axes)} must start with frequency_x and have one dimension each")
         nodes = tuple(dict.fromkeys(dataset[name].dims[0] for name in axes))
-        columns = [dataset[name].values.astype(float) for name in axes]
+        columns = [numbers(dataset[name], source, finite=False) for name in axes]
         if len(nodes) not in (1, len(axes)):
             raise fail("frequency_x, frequency_y and frequency_z must share one dimension or have one each")
         if len(nodes) > 1:
@@ -191,7 +173,7 @@ def _frequencies(
     variable = dataset["frequency"]
     if variable.ndim == 2 and "axis" in variable.dims:
         variable = variable.transpose(..., "axis")
-    table = variable.values.astype(float)
+    table = numbers(variable, source, finite=False)
     unit = variable.attrs.get("units")
     return variable.dims[:1], table.reshape(len(table), -1), None if unit is None else str(unit)
 

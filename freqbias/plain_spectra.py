@@ -10,6 +10,8 @@ from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh
 
 #: Coordinates of frequencies that differ by less, relative to the largest, are the same.
 _SAME = 1e-9
+#: Times and frequencies beyond it have no differences and products in floating point.
+_LARGEST = 1e90
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class PlainSpectra:
             shape = (len(self.times), len(self.frequencies))
             raise self.fail(f"values have the shape {self.values.shape}, must have {shape} (times, frequencies)")
         for name, array in (("time", self.times), ("frequency", self.frequencies)):
-            if not np.isfinite(array).all():
-                raise self.fail(f"{name} holds values that are not finite")
+            if not (np.abs(array) < _LARGEST).all():
+                raise self.fail(f"{name} holds values that are not finite or beyond {_LARGEST:g}")
         if len(self.times) == 0 or self.times[0] != 0:
             first = f"{self.times[0]:g}" if len(self.times) else "nothing"
             raise self.fail(f"time starts at {first}, must start at 0: everything is relative to the initial error")

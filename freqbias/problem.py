@@ -4,7 +4,6 @@ import copy
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from freqbias.changes import apply_change
 from freqbias.errors import InputError
 from freqbias.families import FAMILIES, Family
 from freqbias.initialization import InitialNetwork, initialize
+from freqbias.input_files import parse_toml, read_toml
 from freqbias.meshes import FrequencyMesh, UnstructuredMesh
 from freqbias.problem_data import ProblemData
 from freqbias.problem_mesh import choose_mesh, mesh_cutoff
@@ -37,25 +37,14 @@ class Problem(ProblemData):
     @classmethod
     def from_file(cls, path: str | os.PathLike) -> "Problem":
         """Read a TOML problem file. Raises InputError with one line naming file, key, value and what is allowed."""
-        path = Path(path)
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: is not a text file in UTF-8") from error
-        return cls.from_toml(text, directory=path.parent, source=str(path))
+        return cls.create(read_toml(path), directory=Path(path).parent, source=str(path))
 
     @classmethod
     def from_toml(
         cls, text: str, directory: str | os.PathLike = ".", source: str = "problem", check_files: bool = True
     ) -> "Problem":
         """A problem from TOML text; files in it are relative to ``directory``."""
-        try:
-            data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise InputError(f"{source}: is not TOML: {error}") from error
-        return cls.create(data, directory=directory, source=source, check_files=check_files)
+        return cls.create(parse_toml(text, source), directory=directory, source=source, check_files=check_files)
 
     @classmethod
     def create(

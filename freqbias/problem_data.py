@@ -10,6 +10,7 @@ from freqbias.laws.product import grid_points
 from freqbias.sample_weights import normalized, quadrature_weights, read_weights
 from freqbias.settings import ProblemSettings
 from freqbias.targets import ExpressionTarget, FunctionTarget, Target, read_target, taper
+from freqbias.validation import LARGEST
 
 
 class ProblemData:
@@ -126,11 +127,15 @@ class ProblemData:
     def target_values(self) -> np.ndarray:
         """g(x_i) (N,), standardized and tapered."""
         given = self.settings.target
-        values = self.target(self.points)
-        bad = ~np.isfinite(values)
+        try:
+            values = self.target(self.points)
+        except ValueError as error:
+            raise self.fail(f"target.file = {given.file!r}: {error}") from error
+        bad = ~(np.abs(values) <= LARGEST)
         if bad.any():
             where = self.points[bad][0].tolist()
-            raise self.fail(f"target: {bad.sum()} of {len(values)} samples are not finite, the first at x = {where}")
+            count = f"{bad.sum()} of {len(values)} samples are not finite or beyond {LARGEST:g}"
+            raise self.fail(f"target: {count}, the first at x = {where}")
         if given.standardize:
             spread = values.std()
             if not spread > 0:

@@ -1,5 +1,6 @@
 """What this machine has left: memory and disk."""
 
+import resource
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,9 @@ _LIMITS = (
 def free_memory() -> float:
     """Bytes that can be had without swapping, and within the limit of the container if this is one."""
     free = float(psutil.virtual_memory().available)
+    space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if space != resource.RLIM_INFINITY:  # ulimit -v
+        free = min(free, max(0.0, float(space - psutil.Process().memory_info().vms)))
     for folder, limit, used, cached in _LIMITS:
         try:
             left = float((Path(folder) / limit).read_text()) - float((Path(folder) / used).read_text())

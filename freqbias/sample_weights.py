@@ -6,7 +6,7 @@ import finufft
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.tables import read_arrays
+from freqbias.tables import read_arrays, real_numbers
 
 #: Samples of a cell of the partition that the weights start from.
 _SAMPLES_PER_CELL = 4
@@ -49,13 +49,11 @@ def read_weights(name: str, count: int) -> np.ndarray:
         if len(values) != 1:
             raise InputError(f"{name}: must hold one array, it holds {', '.join(values)}")
         values = next(iter(values.values()))
-    if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise InputError(f"{name}: holds {values.dtype}, must hold real numbers")
     if values.size != count or max(values.shape, default=1) != count:
         raise InputError(
             f"{name}: holds an array of shape {values.shape}, must hold one weight for each of {count} samples"
         )
-    return values.astype(float).ravel()
+    return real_numbers(name, values).ravel()
 
 
 def normalized(weights: np.ndarray) -> np.ndarray:
@@ -67,7 +65,10 @@ def normalized(weights: np.ndarray) -> np.ndarray:
             f"{bad.sum()} of {len(weights)} weights are not positive and finite, the first is {weights[number]} of "
             f"sample {number}"
         )
+    least = weights.min()
     weights = weights / weights.max()
+    if not weights.all():
+        raise InputError(f"the least of {len(weights)} weights, {least:g}, vanishes beside the largest")
     return weights / weights.sum()
 
 

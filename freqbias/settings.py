@@ -16,11 +16,15 @@ from freqbias.validation import (
     PositiveFloat,
     PositiveInt,
     PositivePerAxis,
+    Real,
     RealPerAxis,
     Settings,
     as_list,
     per_axis,
 )
+
+#: The least width of a box relative to where it lies: below, points in it cannot be told apart.
+_LEAST_WIDTH = 1e-9
 
 
 class TargetSettings(Settings):
@@ -52,10 +56,10 @@ class TargetSettings(Settings):
 class DataSettings(Settings):
     """The box of x and the sample points in it."""
 
-    lower: Annotated[list[float], Field(min_length=1, max_length=3)] = Field(
+    lower: Annotated[list[Real], Field(min_length=1, max_length=3)] = Field(
         description="lower ends of the box; their number is the dimension, 1 to 3"
     )
-    upper: Annotated[list[float], Field(min_length=1, max_length=3)] = Field(description="upper ends of the box")
+    upper: Annotated[list[Real], Field(min_length=1, max_length=3)] = Field(description="upper ends of the box")
     points: Annotated[list[PositiveInt], BeforeValidator(as_list)] | None = Field(
         default=None, description="per axis for a grid, in all for random points; from the file when left out"
     )
@@ -85,6 +89,8 @@ class DataSettings(Settings):
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not low < high:
                 raise ValueError(f"lower[{axis}] = {low} must be less than upper[{axis}] = {high}")
+            if high - low < _LEAST_WIDTH * max(abs(low), abs(high)):
+                raise ValueError(f"lower[{axis}] = {low} and upper[{axis}] = {high} are the same but for rounding")
         if self.sampling == "grid" and self.points is not None and len(self.points) not in (1, len(self.lower)):
             raise ValueError(f"points has {len(self.points)} values, must have 1 or {len(self.lower)}")
         if self.sampling == "random" and (self.points is None or len(self.points) != 1):
@@ -105,7 +111,7 @@ class MeshSettings(Settings):
     error: Annotated[float, Field(ge=1e-6, le=0.1)] | None = Field(
         default=None, description="graded mesh: error of interpolating the spectrum at all times, relative to its norm"
     )
-    lines: list[list[float]] | None = Field(default=None, description="grid lines of every axis, increasing")
+    lines: list[list[Real]] | None = Field(default=None, description="grid lines of every axis, increasing")
     file: DataFile | None = Field(default=None, description="mesh file that meshio reads (gmsh, VTK, XDMF, ...)")
     degree: Annotated[int, Field(ge=1, le=8)] = Field(default=2, description="of the elements")
 

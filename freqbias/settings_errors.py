@@ -1,6 +1,7 @@
 """One line for a user out of pydantic's report on a problem file."""
 
 import difflib
+import reprlib
 from typing import Any
 
 from pydantic import ValidationError
@@ -77,6 +78,10 @@ def _allowed_keys(location: tuple, model: type[Settings]) -> list[str]:
     return sorted(table.get("properties", {}))
 
 
+#: Values that are nested, long or many are cut short while they are written, not afterwards.
+_REPR = reprlib.Repr(maxlevel=4, maxlist=20, maxdict=10, maxstring=80, maxlong=80, maxother=80)
+
+
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = _REPR.repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

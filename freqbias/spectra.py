@@ -14,9 +14,12 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.files import atomic_file
+from freqbias.input_files import require_memory
 from freqbias.mesh_record import mesh_variables, recorded_mesh
 from freqbias.meshes import FrequencyMesh
+from freqbias.netcdf import numbers, opened
 from freqbias.problem import Problem
+from freqbias.problem_size import ProblemSize
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -175,6 +178,7 @@ class ErrorSpectra:
     def read(cls, path: str | os.PathLike) -> "ErrorSpectra":
         """Read a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
         with stored_spectra(path) as stored:
+            require_memory(stored.parts.nbytes, f"{path}: error_spectrum")
             shape = (max(1, len(stored.seeds)), len(stored.times), len(stored.mesh.nodes))
             values = np.empty(shape, dtype=complex)
             for number in range(len(stored.times)):
@@ -215,11 +219,7 @@ class StoredSpectra:
 
     def runs_at(self, number: int) -> np.ndarray:
         """The spectrum of every run (S, n) at output time ``number``; raises InputError as ``at`` does."""
-        try:
-            parts = self.parts.isel(time=number).values
-        except OSError as error:
-            raise InputError(f"{self.source}: cannot be read as NetCDF-4: {error}") from error
-        _require_finite(self.source, "error_spectrum", parts)
+        parts = numbers(self.parts.isel(time=number), self.source)
         return np.atleast_2d(parts[..., 0] + 1j * parts[..., 1])
 
     def snapshots(self) -> Iterator[np.ndarray]:
@@ -239,58 +239,55 @@ class StoredSpectra:
 @contextmanager
 def stored_spectra(path: str | os.PathLike) -> Iterator[StoredSpectra]:
     """Open a spectrum file. Raises InputError naming the file if it is missing, broken or of another kind."""
-    import xarray as xr
-
-    try:
-        dataset = xr.open_dataset(path, engine="h5netcdf")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read as NetCDF-4: {error}") from error
-    with dataset:
+    with opened(path) as dataset:
         yield _checked(dataset, str(path))
 
 
 def _checked(dataset: "xr.Dataset", source: str) -> StoredSpectra:
     """What a file holds for all times; raises InputError naming ``source`` if something is missing or wrong."""
-    schema = dataset.attrs.get("schema")
-    if schema != SCHEMA:
+    schema, level, text = (dataset.attrs.get(key) for key in ("schema", "level", "problem"))
+    if not isinstance(schema, str) or schema != SCHEMA:
         raise InputError(f"{source}: schema = {schema!r}: must be {SCHEMA!r} (is it a spectrum file of freqbias?)")
+    if not isinstance(level, str) or level not in LEVELS:
+        raise InputError(f"{source}: level {level!r} must be one of {', '.join(LEVELS)}")
+    if not isinstance(text, str):
+        raise InputError(f"{source}: problem = {text!r}: must be the text of a problem file")
+    several = "error_spectrum" in dataset and "seed" in dataset["error_spectrum"].dims
+    runs = ("seed",) if several else ()
+
+    def read(name: str, *dimensions: str) -> np.ndarray:
+        return numbers(dataset[name], source, dimensions)
+
     try:
-        problem = Problem.from_record(
-            dataset.attrs["problem"],
-            dataset["sample_point"].values,
-            dataset["sample_weight"].values,
-            dataset["initial_error"].values,
-            source,
-            recorded_mesh(dataset, source),
-        )
-        several = "seed" in dataset["error_spectrum"].dims
-        seeds = tuple(dataset.coords["seed"].values.tolist()) if several else ()
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("seed names a run twice")
-        runs = ("seed",) if several else ()
-        parts = dataset["error_spectrum"].transpose(*runs, "time", "node", "part")
-        frequencies = dataset["frequency"].transpose("node", "axis").values
-        times, level = dataset["time"].values, dataset.attrs["level"]
-        loss = dataset["loss"].transpose(*runs, "time").values if "loss" in dataset else None
-        if dataset["part"].values.tolist() != ["real", "imag"]:
-            raise ValueError("part must be real, imag")
+        parts = dataset["error_spectrum"]
+        if sorted(map(str, parts.dims)) != sorted((*runs, "time", "node", "part")):
+            raise InputError(f"{source}: error_spectrum has the dimensions {parts.dims}, must have time, node, part")
+        parts = parts.transpose(*runs, "time", "node", "part")
+        points, weights = read("sample_point", "sample", "axis"), read("sample_weight", "sample")
+        initial_error = read("initial_error", "sample")
+        frequencies, times = read("frequency", "node", "axis"), read("time", "time")
+        loss = read("loss", *runs, "time") if "loss" in dataset else None
+        seeds = tuple(dataset["seed"].values.tolist()) if several else ()
+        labels = dataset["part"].values.tolist()
+        mesh = recorded_mesh(dataset, source)
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{source}: not a complete spectrum file: {error}") from error
-    if level not in LEVELS:
-        raise InputError(f"{source}: level {level!r} must be one of {', '.join(LEVELS)}")
-    _require_finite(source, "time", times)
-    if loss is not None:
-        _require_finite(source, "loss", loss)
-    _require_finite(source, "frequency", frequencies)
-    nodes = problem.mesh.nodes
+    if parts.dtype.kind != "f":
+        raise InputError(f"{source}: error_spectrum holds {parts.dtype}, must hold real numbers")
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"{source}: seed names a run twice")
+    if labels != ["real", "imag"]:
+        raise InputError(f"{source}: not a complete spectrum file: part must be real, imag")
+    if len(times) < 2 or times[0] != 0 or np.any(np.diff(times) <= 0):
+        raise InputError(f"{source}: time must start at 0 and increase")
+    if weights.min(initial=0.0) < 0 or abs(weights.sum() - 1) > 1e-6:
+        raise InputError(f"{source}: sample_weight must hold positive numbers whose sum is 1")
+    problem = Problem.from_record(text, points, weights, initial_error, source, mesh)
+    if points.shape[1] != problem.dimension:
+        raise InputError(f"{source}: sample_point has {points.shape[1]} axes, its problem {problem.dimension}")
+    given = None if mesh is not None else ProblemSize(problem).given_nodes
+    nodes = problem.mesh.nodes if given is None or given.value == len(frequencies) else np.empty((0, 0))
     if frequencies.shape != nodes.shape or np.abs(frequencies - nodes).max() > 1e-9 * np.abs(nodes).max():
         raise InputError(f"{source}: frequency does not hold the nodes of the mesh of its problem")
     info = {k.removeprefix("info_"): v for k, v in dataset.attrs.items() if k.startswith("info_")}
     return StoredSpectra(source, level, problem, times, loss, info, seeds, parts)
-
-
-def _require_finite(source: str, name: str, array: np.ndarray) -> None:
-    if not np.isfinite(array).all():
-        raise InputError(f"{source}: {name} holds values that are not finite")

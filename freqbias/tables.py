@@ -1,13 +1,16 @@
 """Reading arrays of numbers from .csv, .npy and .npz files that a user names."""
 
+import io
 import warnings
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.input_files import require_file, require_memory
 
 SUFFIXES = (".csv", ".npy", ".npz")
 
@@ -36,20 +39,47 @@ def read_arrays(name: str) -> np.ndarray | dict[str, np.ndarray]:
     Nothing is unpickled. Raises InputError naming the file when it is missing, broken or of another kind.
     """
     path = locate(name)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{name}: unknown kind of file {path.suffix!r}, allowed are {', '.join(SUFFIXES)}")
+    require_file(path)
     try:
-        suffix = path.suffix.lower()
         if suffix == ".csv":
             return _read_csv(path)
-        if suffix in (".npy", ".npz"):
-            with path.open("rb") as opened:
-                if suffix == ".npy":
-                    return np.lib.format.read_array(opened, allow_pickle=False)
-                archive = np.load(opened, allow_pickle=False)
-                return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{name}: cannot be read as {path.suffix}: {reason}") from error
-    raise InputError(f"{name}: unknown kind of file {path.suffix!r}, allowed are {', '.join(SUFFIXES)}")
+        with path.open("rb") as opened:
+            return np.lib.format.read_array(opened, allow_pickle=False) if suffix == ".npy" else read_archive(opened)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise InputError(f"{name}: does not fit into memory") from error
+    except Exception as error:  # damage shows in many ways
+        raise InputError(f"{name}: cannot be read as {path.suffix}: {error or type(error).__name__}") from error
+
+
+def read_archive(opened: BinaryIO) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file, none of which is looked into before its checksum is right.
+
+    Nothing is unpickled, and nothing is unpacked that does not fit into memory: that raises InputError. A damaged file
+    raises whatever it makes ``zipfile`` and numpy raise.
+    """
+    with zipfile.ZipFile(opened) as archive:
+        members = archive.infolist()
+        # Packed as bytes and as arrays, both at a time.
+        require_memory(2 * sum(member.file_size for member in members), "unpacked it", "is")
+        arrays = {}
+        for member in members:
+            if not member.filename.endswith(".npy"):
+                raise InputError(f"its member {member.filename} is no array (.npy)")
+            content = io.BytesIO(archive.read(member))
+            arrays[member.filename.removesuffix(".npy")] = np.lib.format.read_array(content, allow_pickle=False)
+        return arrays
+
+
+def real_numbers(name: str, array: np.ndarray) -> np.ndarray:
+    """``array`` as floats. Raises InputError naming the file ``name`` if it holds anything but real numbers."""
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name}: holds {array.dtype}, must hold real numbers")
+    return array.astype(float)
 
 
 def _read_csv(path: Path) -> np.ndarray:

@@ -4,19 +4,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from freqbias.validation import PositiveFloat, PositiveInt, Settings
+from freqbias.validation import PositiveInt, Settings
 
 
 def _seeds(value: Any) -> Any:
     """Checked by hand: of a union, pydantic would report every member."""
     if type(value) is int and 1 <= value <= MOST_SEEDS:
         return value
-    seeds = value if isinstance(value, list) and all(type(seed) is int and seed >= 0 for seed in value) else []
+    seeds = value if isinstance(value, list) and all(map(_is_seed, value)) else []
     if 1 <= len(seeds) <= MOST_SEEDS and len(set(seeds)) == len(seeds):
         return seeds
     raise ValueError(f"must be a number from 1 to {MOST_SEEDS}, or a list of different seeds that are at least 0")
 
 
+def _is_seed(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST_SEED
+
+
+#: The largest seed, and with it those of the runs after it, stands in a spectrum file and in a float.
+LARGEST_SEED = 2**52
 #: Most runs of one problem.
 MOST_SEEDS = 1000
 #: Seeds of several runs, or their number.
@@ -26,8 +32,8 @@ SeedList = Annotated[int | list[int], BeforeValidator(_seeds)]
 class TimesSettings(Settings):
     """Output times in learning time: 0 and ``count`` log-spaced times from ``first`` to ``last``."""
 
-    first: PositiveFloat = Field(default=1.0, description="first time after 0")
-    last: PositiveFloat = Field(description="last time")
+    first: Annotated[float, Field(gt=0)] = Field(default=1.0, description="first time after 0")
+    last: Annotated[float, Field(gt=0)] = Field(description="last time")
     count: Annotated[int, Field(ge=1, le=10_000)] = Field(default=25, description="times after 0")
 
     @model_validator(mode="after")
@@ -58,7 +64,9 @@ class TrainingSettings(Settings):
     """How the network is trained."""
 
     optimizer: Literal["gradient-flow", "gradient-descent", "momentum", "nesterov", "adam", "adamw"] = "gradient-flow"
-    learning_rate: PositiveFloat | None = Field(default=None, description="of all optimizers but gradient-flow")
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="of all optimizers but gradient-flow"
+    )
     tolerance: Annotated[float, Field(ge=1e-10, le=0.1)] = Field(
         default=1e-4, description="gradient-flow: error of the predictions over all times, relative to the initial one"
     )
@@ -66,7 +74,9 @@ class TrainingSettings(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = Field(default=0.01, description="adamw: per unit of learning time")
     batch: PositiveInt | None = Field(default=None, description="samples of a step; all when left out")
     schedule: ScheduleSettings = ScheduleSettings()
-    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of random neurons, points and batches")
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(
+        default=0, description="of random neurons, points and batches"
+    )
     seeds: SeedList | None = Field(default=None, description="several runs: their seeds, or how many from seed on")
     precision: Literal["float64", "float32"] = Field(default="float64", description="of the network")
     evaluator: Literal["auto", "nufft", "dense"] = Field(

@@ -1,9 +1,12 @@
 """Base class and field types of everything that is read from a problem file."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from freqbias.input_files import unreadable
 
 
 class Settings(BaseModel):
@@ -22,17 +25,28 @@ def _existing_file(name: str, info: ValidationInfo) -> str:
     if name.startswith("matplotlib:"):
         return name
     context = info.context or {}
-    path = (Path(context.get("directory", ".")) / name).resolve()
-    if context.get("check_files", True) and not path.is_file():
-        raise ValueError(f"there is no such file (looked for {path})")
-    return str(path)
+    path = os.path.abspath(Path(context.get("directory", ".")) / name)
+    reason = unreadable(path) if context.get("check_files", True) else None
+    if reason is not None:
+        raise ValueError(f"{reason} (looked for {path})")
+    return path
 
 
-PositiveFloat = Annotated[float, Field(gt=0)]
+def _ordinary(value: float) -> float:
+    """Numbers beyond it have no squares, inverses and products in floating point."""
+    if value != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
+        raise ValueError(f"{value:g} must be between {1 / LARGEST:g} and {LARGEST:g} in size, or 0")
+    return value
+
+
+#: The largest number, and the inverse of the smallest, that a problem may be made of.
+LARGEST = 1e60
+Real = Annotated[float, AfterValidator(_ordinary)]
+PositiveFloat = Annotated[float, Field(gt=0), AfterValidator(_ordinary)]
 PositiveInt = Annotated[int, Field(gt=0)]
 #: One number for all axes, or a list with one number for each axis.
 PositivePerAxis = Annotated[list[PositiveFloat], BeforeValidator(as_list)]
-RealPerAxis = Annotated[list[float], BeforeValidator(as_list)]
+RealPerAxis = Annotated[list[Real], BeforeValidator(as_list)]
 CountPerAxis = Annotated[list[PositiveInt], BeforeValidator(as_list)]
 DataFile = Annotated[str, AfterValidator(_existing_file)]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.files import atomic_path
+from freqbias.files import atomic_path, require_place
+from freqbias.input_files import require_file
 from freqbias.meshes.cell_kinds import CELL_KINDS, CellKind
 from freqbias.meshes.frequency_mesh import FrequencyMesh
 from freqbias.meshes.unstructured import UnstructuredMesh
@@ -59,6 +60,14 @@ def read_mesh(path: str | os.PathLike, dimension: int | None = None, degree: int
     return mesh
 
 
+def require_kind(path: str | os.PathLike) -> None:
+    """Raise InputError if the suffix of ``path`` names no kind of mesh file that can be written there."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITTEN:
+        raise InputError(f"{path}: unknown kind of mesh file {suffix!r}, allowed are {', '.join(_WRITTEN)}")
+    require_place(path)
+
+
 def write_mesh(mesh: FrequencyMesh, path: str | os.PathLike) -> None:
     """Write vertices and cells of ``mesh`` (not the nodes inside of cells) in the format that the suffix names.
 
@@ -66,9 +75,8 @@ def write_mesh(mesh: FrequencyMesh, path: str | os.PathLike) -> None:
     """
     import meshio
 
+    require_kind(path)
     suffix = Path(path).suffix.lower()
-    if suffix not in _WRITTEN:
-        raise InputError(f"{path}: unknown kind of mesh file {suffix!r}, allowed are {', '.join(_WRITTEN)}")
     file_format, options = _WRITTEN[suffix]
     linear = replace(mesh, degree=1)
     cell_type, cells = linear.linear_cells()
@@ -99,8 +107,7 @@ def _quiet() -> Iterator[io.StringIO]:
 def _parsed(path: Path) -> "meshio.Mesh":
     import meshio
 
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+    require_file(path)
     known = meshio.extension_to_filetypes
     if not any("".join(path.suffixes[start:]).lower() in known for start in range(len(path.suffixes))):
         raise InputError(f"{path}: unknown kind of mesh file {path.suffix!r}, allowed are {', '.join(sorted(known))}")

@@ -5,10 +5,9 @@ in UTF-8: schema, problem and digest, versions, and the numbers of the state. Th
 follow from seed and step. It is written under a temporary name, synced, renamed: at any moment there is a whole one.
 """
 
-import io
 import json
+import os
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,9 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.files import atomic_file, remove_leftovers
+from freqbias.input_files import require_file
 from freqbias.problem import Problem
+from freqbias.tables import read_archive
 from freqbias.versions import versions
 
 SCHEMA = "freqbias-training-checkpoint-1"
@@ -92,12 +93,14 @@ class Checkpoint:
 
     def load(self) -> TrainingState | None:
         """The last state, or None if there is none. Raises InputError if it is damaged or of another problem."""
+        if not os.path.lexists(self.path):
+            return None
+        require_file(self.path)
         try:
-            members = _checked_members(self.path)
+            with self.path.open("rb") as opened:
+                members = read_archive(opened)
             record = json.loads(members["record"].tobytes())
             schema, digest = record["schema"], record["problem_digest"]
-        except FileNotFoundError:
-            return None
         except Exception as error:  # damage shows in many ways
             raise InputError(f"{self.path}: is no complete checkpoint ({error}): remove it to start anew") from error
         if schema != SCHEMA:
@@ -117,16 +120,6 @@ class Checkpoint:
     def remove(self) -> None:
         """Delete the file when the result is safe elsewhere."""
         self.path.unlink(missing_ok=True)
-
-
-def _checked_members(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, none of which is looked into before its checksum is right."""
-    with zipfile.ZipFile(path) as archive:
-        contents = ((name, io.BytesIO(archive.read(name))) for name in archive.namelist())
-        return {
-            name.removesuffix(".npy"): np.lib.format.read_array(content, allow_pickle=False)
-            for name, content in contents
-        }
 
 
 def _named(members: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

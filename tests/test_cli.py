@@ -158,7 +158,7 @@ def test_mistake_is_one_line_and_status_2(command, problem_file, tmp_path, mista
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("missing.toml", None, "missing.toml: cannot be read"),
+        ("missing.toml", None, "missing.toml: there is no such file"),
         ("broken.toml", b"[network", "is not TOML"),
         ("nan.toml", None, ""),
     ],

@@ -33,6 +33,7 @@ def compare(
     from freqbias.compare import align
     from freqbias.compare.budget.measurement import FILE, stored_budget
     from freqbias.errors import InputError
+    from freqbias.files import require_place
     from freqbias.lock import only_writer
     from freqbias.nn import kernel_flow
     from freqbias.plain_files import read_any
@@ -40,6 +41,7 @@ def compare(
     from freqbias.spectra import ErrorSpectra
 
     outcome, budget = Outcome.of(fail_above, as_json, style), None
+    require_place(out, folder=True)
     if are_runs(files):
         if len(files) > 1:
             compare_runs(files, out, outcome)

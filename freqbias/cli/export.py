@@ -21,6 +21,7 @@ def export(
 ) -> None:
     """Export spectra to ParaView, or draw them at one time."""
     from freqbias.errors import InputError
+    from freqbias.files import require_place
     from freqbias.progress import progress_bar
     from freqbias.spectra import stored_spectra
     from freqbias.visualization.time_series import check_suffix, write_series
@@ -31,10 +32,12 @@ def export(
         raise InputError(f"--time {time:g}: is for --picture; a time series holds all times")
     if out is not None:
         check_suffix(out)
+        require_place(out)
     if picture is not None:
         from freqbias.visualization.pictures import check_kind, draw_picture, picture_title
 
         check_kind(picture)
+        require_place(picture)
     with stored_spectra(file) as spectra:
         if picture is not None:
             number = spectra.nearest(time)

@@ -15,6 +15,9 @@ def kernel(
     force: ForceOption = False,
 ) -> None:
     """Compute the infinite-width kernel flow on the samples."""
+    from freqbias.files import require_place
+
+    require_place(out)
     problem = read_problem(problem_file, changes, Plan(("kernel",), out.parent, force=force))
 
     from freqbias.nn import kernel_flow

@@ -18,11 +18,11 @@ from freqbias.cli.run import run
 from freqbias.cli.solve import solve
 from freqbias.cli.study import study
 from freqbias.cli.train import train
+from freqbias.errors import InputErrorOnEveryRank
 
 app = typer.Typer(
     name="freqbias",
     help="Predict how the error of a wide network decays, frequency by frequency, and check it by training.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
@@ -59,10 +59,13 @@ def main() -> None:
     _open_standard_streams()
     with reported_failures():
         try:
-            app()
-        except SystemExit:
-            sys.stdout.flush()  # here its failure can still be told
-            raise
+            status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        except typer.TyperException as error:  # of the command line: typer would say it in several lines
+            if int(os.environ.get("PMI_SIZE", "1")) > 1:
+                from mpi4py import MPI  # noqa: F401 (so that rank 0 alone speaks)
+            raise InputErrorOnEveryRank(error.format_message()) from error
+        sys.stdout.flush()  # here its failure can still be told
+        sys.exit(status)
 
 
 def _open_standard_streams() -> None:

@@ -27,6 +27,16 @@ def mesh(
     changes: SetOption = None,
 ) -> None:
     """Inspect the frequency mesh of a problem, or a mesh file alone: cells, sizes, quality, resolution."""
+    if picture is not None:
+        from freqbias.files import require_place
+        from freqbias.visualization.pictures import check_kind
+
+        check_kind(picture)
+        require_place(picture)
+    if convert is not None:
+        from freqbias.meshes.files import require_kind
+
+        require_kind(convert)
     if file.suffix.lower() == ".toml":
         _of_problem(file, picture, convert, changes)
         return

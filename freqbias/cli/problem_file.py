@@ -44,24 +44,16 @@ def read_problem(path: Path, changes: list[str] | None, plan: Plan) -> "Problem"
 
     Raises InputError, before anything large is allocated, if ``plan`` cannot fit into memory, disk and time.
     """
-    import tomllib
-
     from freqbias.changes import apply_change, parse_change, parse_value
     from freqbias.cost import check_fits
+    from freqbias.input_files import read_toml
     from freqbias.problem import Problem
 
-    if not changes:
-        problem = Problem.from_file(path)
-    else:
-        try:
-            data = tomllib.loads(path.read_bytes().decode("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
-            Problem.from_file(path)  # says what is wrong
-            raise
-        for change in changes:
-            key, value = parse_change(change)
-            apply_change(data, key, parse_value(value), f"--set {change}")
-        problem = Problem.create(data, directory=path.parent, source=str(path))
+    data = read_toml(path)
+    for change in changes or []:
+        key, value = parse_change(change)
+        apply_change(data, key, parse_value(value), f"--set {change}")
+    problem = Problem.create(data, directory=path.parent, source=str(path))
     if not plan.force:
         check_fits(problem, plan.levels, plan.folder, plan.memory)
     problem.check()

@@ -47,19 +47,20 @@ def run(
         raise InputError("run: is no command for torchrun: run solve and train apart, then compare")
     from mpi4py import MPI
 
-    from freqbias.files import write_text
+    from freqbias.files import require_place, write_text
     from freqbias.lock import only_writer
 
+    require_place(out, folder=True)
     comm = MPI.COMM_WORLD
     bound, seconds, outcome = in_bytes(memory), in_seconds(budget, "--budget"), Outcome.of(fail_above, as_json, style)
     plan = Plan(("pde", "kernel", "network"), out, bound, force)
     problem = read_problem_on_all_ranks(problem_file, changes, plan, comm)
+    if comm.rank == 0 and device != "cpu":  # PyTorch takes seconds to import
+        from freqbias.nn.devices import device_for
+
+        device_for(device)
     with only_writer(out) if comm.rank == 0 else nullcontext(), interruption_says_how_to_go_on():
         if comm.rank == 0:
-            if device != "cpu":  # PyTorch takes seconds to import
-                from freqbias.nn.devices import device_for
-
-                device_for(device)
             if resume:
                 _check_folder(problem, out)
             write_text(out / "problem.toml", problem.to_toml())

@@ -22,6 +22,9 @@ def solve(
     """Solve the PDE over frequency space; under mpirun, in parallel."""
     from mpi4py import MPI
 
+    from freqbias.files import require_place
+
+    require_place(out)
     comm = MPI.COMM_WORLD
     bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, Plan(("pde",), out.parent, bound, force), comm)

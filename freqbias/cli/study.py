@@ -43,10 +43,12 @@ def study(
 
     from freqbias.changes import parse_change, parse_value
     from freqbias.compare.runs.table import print_runs
+    from freqbias.files import require_place
     from freqbias.lock import only_writer
     from freqbias.progress import progress_bar
     from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
 
+    require_place(out, folder=True)
     pairs = [parse_change(change) for change in changes or []]
     plan = Study.read(file).changed({key: parse_value(text) for key, text in pairs})
     plan = plan.varied([axis_of_option(text) for text in vary or []])

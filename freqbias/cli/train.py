@@ -24,6 +24,9 @@ def train(
     force: ForceOption = False,
 ) -> None:
     """Train the real network and record its error spectrum; what happens meanwhile goes to NETWORK.jsonl."""
+    from freqbias.files import require_place
+
+    require_place(out)
     problem = read_problem(problem_file, changes, Plan(("network",), out.parent, force=force))
     spectra = train_and_write(problem, out, resume, checkpoint_every, device)
     if spectra is None:  # not the first process of torchrun

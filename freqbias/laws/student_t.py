@@ -1,20 +1,20 @@
 """Student's t law: heavy tails, so few frequencies are very high."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy import stats
 from scipy.special import gammaln, kve
 
 from freqbias.laws.product import ProductLaw
-from freqbias.validation import PositiveFloat
 
 
 class StudentT(ProductLaw):
     """Student's t with ``dof`` degrees of freedom, stretched by ``scale``; dof = 1 is the Cauchy law."""
 
     family: Literal["student-t"] = "student-t"
-    dof: PositiveFloat
+    dof: Annotated[float, Field(ge=0.1)]  # below, quantiles leave the floating-point numbers
 
     def axis_distribution(self, axis: int):
         return stats.t(self.dof, self.location[axis], self.scale[axis])

@@ -8,9 +8,10 @@ from pydantic import Field
 from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import qmc
 
+from freqbias.errors import InputError
 from freqbias.laws.law import Law, QuadratureRule
 from freqbias.laws.product import grid_points, tensor_shape
-from freqbias.tables import read_arrays
+from freqbias.tables import read_arrays, real_numbers
 from freqbias.transforms import fourier_transform
 from freqbias.validation import DataFile
 
@@ -37,7 +38,7 @@ class Tabulated(Law):
         if values.shape != tuple(len(axis) for axis in axes) or min(values.shape) < 2:
             raise ValueError(f"values: the shape {values.shape} must be that of the axes, with at least 2 entries each")
         for number, axis in enumerate(axes):
-            if not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
+            if axis.ndim != 1 or not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
                 raise ValueError(f"axes[{number}] must be finite and increase strictly")
         if not np.isfinite(values).all() or values.min() < 0:
             raise ValueError(f"values: a density must be finite and not negative, the least entry is {values.min()}")
@@ -64,12 +65,17 @@ class Tabulated(Law):
                 return [np.asarray(axis) for axis in self.axes], np.asarray(self.values, dtype=float)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"values: not an array of numbers ({error})") from error
-        arrays = read_arrays(self.file)
+        try:
+            return self._of_file(read_arrays(self.file))
+        except InputError as error:
+            raise ValueError(f"file: {error}") from error
+
+    def _of_file(self, arrays: np.ndarray | dict[str, np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
         if isinstance(arrays, dict):
-            axes = [np.asarray(arrays[key], float) for key in (f"axis{i}" for i in range(3)) if key in arrays]
+            axes = [real_numbers(self.file, arrays[f"axis{i}"]) for i in range(3) if f"axis{i}" in arrays]
             if not axes or "density" not in arrays:
                 raise ValueError(f"file: {self.file} must hold axis0 … and density, it holds {', '.join(arrays)}")
-            return axes, np.asarray(arrays["density"], float)
+            return axes, real_numbers(self.file, arrays["density"])
         if arrays.ndim != 2 or arrays.shape[1] != 2:
             raise ValueError(f"file: {self.file} must have two columns, frequency and density")
         return [arrays[:, 0]], arrays[:, 1]
@@ -144,8 +150,9 @@ class Tabulated(Law):
 
 
 def _integrate(axes: list[np.ndarray], values: np.ndarray) -> float:
-    for axis in reversed(axes):
-        values = np.trapezoid(values, axis, axis=-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for axis in reversed(axes):
+            values = np.trapezoid(values, axis, axis=-1)
     return float(values)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from freqbias.changes import apply_change
 from freqbias.cost import check_fits
 from freqbias.errors import InputError
+from freqbias.input_files import read_toml
 from freqbias.problem import Problem
 from freqbias.settings_errors import describe
 from freqbias.spectra import LEVELS
@@ -65,7 +65,7 @@ class Study:
     def read(cls, path: str | os.PathLike) -> "Study":
         """A study file, or a problem file without axes. Raises InputError with one line naming the mistake."""
         path = Path(path)
-        data = _read_toml(path)
+        data = read_toml(path)
         if "base" not in data:
             Problem.create(data, directory=path.parent, source=str(path))  # says what is wrong with it
             return cls(str(data.get("name", path.stem)), data, path.parent, str(path), ())
@@ -73,7 +73,7 @@ class Study:
             given = StudySettings.model_validate(data, context={"directory": path.parent})
         except ValidationError as error:
             raise InputError(f"{path}: {describe(error, data, StudySettings)}") from error
-        base = _read_toml(Path(given.base))
+        base = read_toml(given.base)
         axes = [axis_of_settings(one, f"{path}: vary[{number}]") for number, one in enumerate(given.vary)]
         directory = Path(given.base).parent
         study = cls(given.name or path.stem, base, directory, str(path), (), given.question, given.quantity)
@@ -137,14 +137,3 @@ class Study:
             check_fits(problem, LEVELS)
         problem.check()
         return Point(number, labels, problem)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not a text file in UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: is not TOML: {error}") from error

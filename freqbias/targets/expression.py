@@ -85,6 +85,8 @@ class ExpressionTarget:
                 if len(args) != _ARITY.get(name, 1):
                     raise ValueError(f"{name} takes {_ARITY.get(name, 1)} argument(s), got {len(args)}")
                 return _FUNCTIONS[name](*(self._value(argument, names) for argument in args))
+            case ast.Call(func=ast.Name(id=name)) if name in _FUNCTIONS:
+                raise ValueError(f"{name} takes no arguments by name")
             case ast.Call(func=ast.Name(id=name)):
                 raise ValueError(f"unknown function {name!r}, allowed are {_NAMES}")
         raise ValueError(f"{ast.unparse(node)[:60]!r} is not allowed, only arithmetic, comparisons and functions are")

@@ -1,16 +1,20 @@
 """Targets given by samples: arrays on a regular grid, tables of scattered points, pictures."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator, RegularGridInterpolator
+from scipy.spatial import QhullError
 
 from freqbias.errors import InputError
+from freqbias.input_files import require_file
 from freqbias.tables import SUFFIXES as TABLE_SUFFIXES
-from freqbias.tables import locate, read_arrays
+from freqbias.tables import locate, read_arrays, real_numbers
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_IMAGE_FORMATS = ("PNG", "JPEG", "TIFF")
 
 
 class GridTarget:
@@ -62,7 +66,10 @@ class ScatteredTarget:
         if self.points.shape[1] == 1:
             order = np.argsort(self.points[:, 0], kind="stable")
             return np.interp(x[:, 0], self.points[order, 0], self._values[order])
-        inside = LinearNDInterpolator(self.points, self._values)(x)
+        try:
+            inside = LinearNDInterpolator(self.points, self._values)(x)
+        except QhullError as error:
+            raise ValueError("its points lie on a line or a plane, there is nothing between them") from error
         return np.where(np.isnan(inside), NearestNDInterpolator(self.points, self._values)(x), inside)
 
 
@@ -98,9 +105,7 @@ def read_target(
         if variable not in samples:
             raise InputError(f"{name}: target.variable = {variable!r} must be one of {', '.join(samples)}")
         samples = samples[variable]
-    if not np.issubdtype(samples.dtype, np.number) or np.iscomplexobj(samples):
-        raise InputError(f"{name}: holds {samples.dtype}, must hold real numbers")
-    samples = samples.astype(float)
+    samples = real_numbers(name, samples)
     if suffix == ".csv" and samples.shape[1] == dimension + 1 + weighted:
         points = _inside(name, samples[:, :dimension], lower, upper)
         return ScatteredTarget(points, samples[:, dimension], samples[:, dimension + 1] if weighted else None)
@@ -117,6 +122,10 @@ def read_target(
         )
     if samples.size == 0:
         raise InputError(f"{name}: the array is empty")
+    bad = ~np.isfinite(samples)
+    if bad.any():
+        first = np.argwhere(bad)[0].tolist()
+        raise InputError(f"{name}: {bad.sum()} of {samples.size} samples are not finite, the first at index {first}")
     return GridTarget(samples, lower, upper, points)
 
 
@@ -132,11 +141,15 @@ def _inside(name: str, points: np.ndarray, lower: np.ndarray, upper: np.ndarray)
 
 def _read_image(name: str) -> np.ndarray:
     path: Path = locate(name)
+    require_file(path)
     try:
-        with Image.open(path) as image:
-            luminance = np.asarray(image.convert("F"), dtype=float)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name}: cannot be read as a picture: {error}") from error
+        # Pillow only warns of what is absurdly large or damaged; some of its other formats start programs.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(path, formats=_IMAGE_FORMATS) as image:
+                luminance = np.asarray(image.convert("F"), dtype=float)
+    except Exception as error:  # damage shows in many ways
+        raise InputError(f"{name}: cannot be read as a picture: {error or type(error).__name__}") from error
     return luminance[::-1].T
 
 
