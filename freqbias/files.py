@@ -153,11 +153,15 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove temporary files of processes that were killed while they wrote ``path``; not those of others at work."""
+    """Remove temporary files of processes that were killed while they wrote ``path``; not those of others at work.
+
+    Of a folder: those of all files in it.
+    """
     path = Path(path)
-    leftover = re.compile(rf"\.{re.escape(path.name)}\.(\w+)\.part")
+    folder, name = (path, ".+") if path.is_dir() else (path.parent, re.escape(path.name))
+    leftover = re.compile(rf"\.{name}\.(\w+)\.part")
     with suppress(OSError):
-        for file in path.parent.iterdir():
+        for file in folder.iterdir():
             found = leftover.fullmatch(file.name)
             if found and not _is_written(file, found[1]):
                 file.unlink(missing_ok=True)

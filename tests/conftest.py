@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,12 @@ def command(capfd, monkeypatch):
 
         monkeypatch.setattr(sys, "argv", ["freqbias", *map(str, words)])
         capfd.readouterr()
+        # A command that ends ignores further signals; this process, and those that it starts, go on.
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.raises(SystemExit) as ended:
             main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         shown = capfd.readouterr()
         return subprocess.CompletedProcess(words, ended.value.code or 0, shown.out, shown.err)
 

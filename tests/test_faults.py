@@ -77,8 +77,7 @@ class World:
         return json.loads(self._server.stdout.readline())
 
     def end(self):
-        self._server.stdin.close()
-        self._server.wait(10)
+        self._server.communicate(timeout=10)
 
     def content(self):
         """File → bytes of everything that is there."""

@@ -77,6 +77,8 @@ def run_tasks(
             progress(done / len(wanted))
             if message is not None:
                 failures[task.path] = message
+    for folder in {path.parent for path in wanted}:
+        remove_leftovers(folder)  # processes of a study that was killed may have outlived it for a moment
     return failures
 
 
