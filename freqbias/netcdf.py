@@ -29,7 +29,9 @@ def opened(path: str | os.PathLike) -> Iterator["xr.Dataset"]:
         with open(path, "rb") as file:
             engine = "scipy" if file.read(3) == b"CDF" else "h5netcdf"
         if engine == "h5netcdf":
-            h5py.File(path).close()  # where this fails, h5netcdf would leave half an object that complains at its end
+            # Where this fails, h5netcdf would leave half an object behind that complains when it is collected.
+            with h5py.File(path) as file:
+                file.attrs.get("_nc3_strict")
         with warnings.catch_warnings(action="ignore"):
             dataset = xr.open_dataset(path, engine=engine, decode_times=False, create_default_indexes=False)
     except Exception as error:

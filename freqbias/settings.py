@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from freqbias.network_settings import AnyNetwork
 from freqbias.training_settings import TrainingSettings
 from freqbias.validation import (
+    SMALLEST,
     CountPerAxis,
     DataFile,
     PositiveFloat,
@@ -89,7 +90,7 @@ class DataSettings(Settings):
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if not low < high:
                 raise ValueError(f"lower[{axis}] = {low} must be less than upper[{axis}] = {high}")
-            if high - low < _LEAST_WIDTH * max(abs(low), abs(high)):
+            if high - low < max(SMALLEST, _LEAST_WIDTH * max(abs(low), abs(high))):
                 raise ValueError(f"lower[{axis}] = {low} and upper[{axis}] = {high} are the same but for rounding")
         if self.sampling == "grid" and self.points is not None and len(self.points) not in (1, len(self.lower)):
             raise ValueError(f"points has {len(self.points)} values, must have 1 or {len(self.lower)}")

@@ -32,17 +32,24 @@ def _existing_file(name: str, info: ValidationInfo) -> str:
     return path
 
 
-def _ordinary(value: float) -> float:
-    """Numbers beyond it have no squares, inverses and products in floating point."""
-    if value != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
-        raise ValueError(f"{value:g} must be between {1 / LARGEST:g} and {LARGEST:g} in size, or 0")
+#: The sizes of the numbers that a problem may be made of: others have no squares, inverses and products.
+SMALLEST, LARGEST = 1e-60, 1e60
+
+
+def _not_huge(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise ValueError(f"{value:g} is beyond {LARGEST:g}")
     return value
 
 
-#: The largest number, and the inverse of the smallest, that a problem may be made of.
-LARGEST = 1e60
-Real = Annotated[float, AfterValidator(_ordinary)]
-PositiveFloat = Annotated[float, Field(gt=0), AfterValidator(_ordinary)]
+def _not_tiny(value: float) -> float:
+    if value < SMALLEST:
+        raise ValueError(f"{value:g} is below {SMALLEST:g}")
+    return value
+
+
+Real = Annotated[float, AfterValidator(_not_huge)]
+PositiveFloat = Annotated[float, Field(gt=0), AfterValidator(_not_huge), AfterValidator(_not_tiny)]
 PositiveInt = Annotated[int, Field(gt=0)]
 #: One number for all axes, or a list with one number for each axis.
 PositivePerAxis = Annotated[list[PositiveFloat], BeforeValidator(as_list)]

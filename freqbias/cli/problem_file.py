@@ -1,5 +1,6 @@
 """Reading the problem that a command works on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,21 +63,30 @@ def read_problem(path: Path, changes: list[str] | None, plan: Plan) -> "Problem"
     return problem
 
 
+def on_first_rank[T](comm: "MPI.Comm", work: Callable[[], T]) -> T | None:
+    """What ``work`` gives on rank 0, None elsewhere. Its InputError is raised on all ranks, so that none waits."""
+    result = mistake = None
+    if comm.rank == 0:
+        try:
+            result = work()
+        except InputError as error:
+            mistake = str(error)
+    mistake = comm.bcast(mistake)
+    if mistake is not None:
+        raise InputErrorOnEveryRank(mistake)
+    return result
+
+
 def read_problem_on_all_ranks(path: Path, changes: list[str] | None, plan: Plan, comm: "MPI.Comm") -> "Problem":
     """Rank 0 reads; all ranks get the problem, or all raise the same InputError."""
     from freqbias.problem import Problem
 
+    problem = on_first_rank(comm, lambda: read_problem(path, changes, plan))
     record = None
-    if comm.rank == 0:
-        try:
-            problem = read_problem(path, changes, plan)
-            record = (problem.to_toml(), problem.points, problem.weights, problem.initial_error, problem.imported_mesh)
-        except InputError as error:
-            record = str(error)
+    if problem is not None:
+        record = (problem.to_toml(), problem.points, problem.weights, problem.initial_error, problem.imported_mesh)
     record = comm.bcast(record)
-    if isinstance(record, str):
-        raise InputErrorOnEveryRank(record)
-    if comm.rank == 0:
+    if problem is not None:
         return problem
     toml, points, weights, initial_error, imported_mesh = record
     return Problem.from_record(toml, points, weights, initial_error, str(path), imported_mesh)

@@ -13,7 +13,14 @@ from freqbias import torchrun
 from freqbias.cli.budget import BudgetOption, budget_measurement
 from freqbias.cli.device import DeviceOption
 from freqbias.cli.outcome import FailAboveOption, JsonOption, Outcome, StyleOption
-from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.problem_file import (
+    ForceOption,
+    Plan,
+    ProblemArgument,
+    SetOption,
+    on_first_rank,
+    read_problem_on_all_ranks,
+)
 from freqbias.cli.quantities import MemoryOption, in_bytes, in_seconds
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of, interruption_says_how_to_go_on
 from freqbias.cli.train import train_and_write
@@ -50,19 +57,14 @@ def run(
     from freqbias.files import require_place, write_text
     from freqbias.lock import only_writer
 
-    require_place(out, folder=True)
     comm = MPI.COMM_WORLD
+    on_first_rank(comm, lambda: require_place(out, folder=True))
     bound, seconds, outcome = in_bytes(memory), in_seconds(budget, "--budget"), Outcome.of(fail_above, as_json, style)
     plan = Plan(("pde", "kernel", "network"), out, bound, force)
     problem = read_problem_on_all_ranks(problem_file, changes, plan, comm)
-    if comm.rank == 0 and device != "cpu":  # PyTorch takes seconds to import
-        from freqbias.nn.devices import device_for
-
-        device_for(device)
+    on_first_rank(comm, lambda: _check_work(problem, out, device, resume))
     with only_writer(out) if comm.rank == 0 else nullcontext(), interruption_says_how_to_go_on():
         if comm.rank == 0:
-            if resume:
-                _check_folder(problem, out)
             write_text(out / "problem.toml", problem.to_toml())
         pde = None
         if problem.unpredicted is None:
@@ -88,7 +90,7 @@ def _solve(
     from freqbias.fem.checkpoint import remove
     from freqbias.progress import progress_bar
 
-    pde = _finished(problem, path) if resume and comm.rank == 0 else None
+    pde = on_first_rank(comm, lambda: _finished(problem, path)) if resume else None
     if not comm.bcast(pde is not None):
         with progress_bar("PDE", comm.rank == 0) as progress:
             pde = fem.solve(problem, comm, progress, memory, checkpoint_of(path), checkpoint_every, resume)
@@ -151,6 +153,16 @@ def _finished(problem: "Problem", path: Path) -> "ErrorSpectra | None":
         return None
     _check_problem(problem, spectra := ErrorSpectra.read(path), path)
     return spectra
+
+
+def _check_work(problem: "Problem", out: Path, device: str, resume: bool) -> None:
+    """Raises InputError if there is no such device, or what shall be used again in ``out`` is of another problem."""
+    if device != "cpu":  # PyTorch takes seconds to import
+        from freqbias.nn.devices import device_for
+
+        device_for(device)
+    if resume:
+        _check_folder(problem, out)
 
 
 def _check_folder(problem: "Problem", out: Path) -> None:

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem_on_all_ranks
+from freqbias.cli.problem_file import (
+    ForceOption,
+    Plan,
+    ProblemArgument,
+    SetOption,
+    on_first_rank,
+    read_problem_on_all_ranks,
+)
 from freqbias.cli.quantities import MemoryOption, in_bytes
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of, interruption_says_how_to_go_on
 
@@ -24,8 +31,8 @@ def solve(
 
     from freqbias.files import require_place
 
-    require_place(out)
     comm = MPI.COMM_WORLD
+    on_first_rank(comm, lambda: require_place(out))
     bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, Plan(("pde",), out.parent, bound, force), comm)
 

@@ -48,7 +48,7 @@ RUN = ("run", "problem.toml", "--out", "out", "--resume", "--budget", "0")
 CASES = [
     study("empty", "", ("study.toml", "network: missing")),
     study("folder", folder, ("study.toml", "is a folder")),
-    study("pipe", fifo, ("study.toml", "no regular file"), isolated=True),
+    study("pipe", fifo, ("study.toml", "no regular file")),
     study("endless", endless, ("study.toml", "no regular file"), isolated=True),
     study("not TOML", "base", ("study.toml", "is not TOML")),
     study("UTF-16", BASE.encode("utf-16"), ("study.toml", "UTF-8")),
@@ -89,7 +89,7 @@ CASES = [
     resumed("list", {STATE: "[1, 2]"}, ("state.json", "schema")),
     resumed("deep", {STATE: "[" * 100_000}, ("state.json", "cannot be read")),
     resumed("folder", {STATE: folder}, ("state.json", "is a folder")),
-    resumed("pipe", {STATE: fifo}, ("state.json", "no regular file"), isolated=True, ranks=True),
+    resumed("pipe", {STATE: fifo}, ("state.json", "no regular file"), ranks=True),
     resumed("endless", {STATE: endless}, ("state.json", "no regular file"), isolated=True),
     resumed("other schema", {STATE: state(schema="x")}, ("state.json", "schema must be")),
     resumed("other problem", {STATE: state()}, ("state.json", "belongs to another problem"), ranks=True),

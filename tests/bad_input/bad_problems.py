@@ -40,7 +40,7 @@ _FILES = [
 ]
 _PLACES = [
     ("folder", folder, ("problem.toml", "is a folder"), False, True),
-    ("pipe", fifo, ("problem.toml", "no regular file"), True, True),
+    ("pipe", fifo, ("problem.toml", "no regular file"), False, True),
     ("endless file", endless, ("problem.toml", "no regular file"), True, False),
     ("link to itself", loop, ("problem.toml", "symbolic link"), False, False),
     ("link to nothing", dangling, ("problem.toml", "there is no such file"), False, False),

@@ -125,7 +125,7 @@ CASES = [
         {"problem.toml": problem({"target": {"file": "a.npy"}})},
     ),
     target("a.csv", folder, ("target.file", "is a folder")),
-    target("p.npy", fifo, ("target.file", "p.npy", "no regular file"), isolated=True, ranks=True),
+    target("p.npy", fifo, ("target.file", "p.npy", "no regular file"), ranks=True),
     target("z.csv", endless, ("target.file", "z.csv", "no regular file"), isolated=True),
     target("s.csv", sparse, ("target.file", "s.csv", "1 TiB"), isolated=True),
     target("l.npy", loop, ("target.file", "l.npy", "symbolic link")),
@@ -232,7 +232,7 @@ CASES = [
         patched(npz(a__npy=GOOD), 45, 16, b"\xff\xff\xff\xff"),
         ("target.file", "bits.npz", "cannot be read"),
     ),
-    target("bomb.npz", bomb, ("target.file", "bomb.npz", "memory"), isolated=True, ranks=True),
+    target("bomb.npz", bomb, ("target.file", "bomb.npz", "memory"), isolated=True),
     target("lie.npz", npz(a__npy=npy_of(shape("(100000000000,)"))), ("target.file", "lie.npz"), isolated=True),
     target("zip.npy", npz(a__npy=GOOD), ("target.file", "zip.npy", "cannot be read as .npy")),
     # Pictures
@@ -283,7 +283,7 @@ CASES = [
     weights("c.npy", npy(np.ones(64) * 1j), ("c.npy", "real numbers")),
     weights("two.npz", npz(a__npy=GOOD, b__npy=GOOD), ("two.npz", "one array")),
     weights("a.png", IMAGE, ("a.png", "unknown kind of file")),
-    weights("p.csv", fifo, ("no regular file",), isolated=True),
+    weights("p.csv", fifo, ("no regular file",)),
     weights("huge.npy", npy_of(shape("(10000000000,)")), ("huge.npy",), isolated=True),
     # Laws
     law("missing.csv", None, ("there is no such file",)),
