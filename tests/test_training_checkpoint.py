@@ -182,7 +182,7 @@ def test_other_files_are_named(kind, path):
     else:
         with path.open("wb") as file:
             np.savez(file, something=np.zeros(3))
-    with pytest.raises(InputError, match="no complete checkpoint|is a folder"):
+    with pytest.raises(InputError, match=r"no complete checkpoint|is a folder"):
         train(problem(TWO_LAYERS, DESCENT), checkpoint=path, resume=True)
 
 
