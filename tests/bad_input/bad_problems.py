@@ -188,6 +188,37 @@ _VALUES = [
 #: These the solver reads under mpirun as well.
 _ALSO_ON_RANKS = {"NaN scale", "unknown key", "one cell", "box that overflows", "too many times"}
 
+#: Sizes that no machine has room or time for: refused before anything is allocated.
+_SIZES = [
+    ("width", "train", problem({"network.width": 4 * 10**12}), ("network.width = 4000000000000",)),
+    ("width beyond all integers", "train", problem({"network.width": 4 * 10**30}), ("network.width",)),
+    ("points", "solve", problem({"data.points": 10**12}), ("data.points = [1000000000000]",)),
+    ("points in the plane", "kernel", plane({"data.points": 10**6}), ("data.points = [1000000]",)),
+    ("random points", "train", problem({"data.points": 10**13, "data.sampling": "random"}), ("data.points",)),
+    ("cells", "solve", problem({"mesh.cells": 10**12}), ("mesh.cells = [1000000000000]",)),
+    ("cells beyond all integers", "solve", problem({"mesh.cells": 10**40}), ("mesh.cells",)),
+    ("cells in the plane", "solve", plane({"mesh.cells": [10**6, 10**6]}), ("mesh.cells = [1000000, 1000000]",)),
+    ("scale", "train", problem({"network.law.scale": 1e30}), ("network.law.scale",)),
+    (
+        "hidden widths",
+        "train",
+        problem({"network": {"family": "siren", "hidden": [10**9, 10**9]}}),
+        ("network.hidden = [1000000000, 1000000000]",),
+    ),
+    (
+        "steps",
+        "train",
+        problem({"training.optimizer": "gradient-descent", "training.learning_rate": 1e-12}),
+        ("training.learning_rate = 1e-12",),
+    ),
+    (
+        "outputs",
+        "train",
+        problem({"training.seeds": 1000, "training.times.count": 10_000, "mesh.cells": 100_000}),
+        ("problem.toml",),
+    ),
+]
+
 _EXPRESSIONS = [
     ("attribute", "x.__class__", "is not allowed"),
     ("all classes", "().__class__.__bases__[0].__subclasses__()", "is not allowed"),
@@ -278,6 +309,17 @@ CASES = [
     Case("value: law of two axes", ("network.law.scale",), {"problem.toml": plane({"network.law.scale": [1.0] * 3})}),
     Case("value: points of two axes", ("data", "points"), {"problem.toml": plane({"data.points": [24, 24, 24]})}),
     Case("value: cells of three axes", ("mesh.cells",), {"problem.toml": plane({"mesh.cells": [24] * 3})}),
+    *(
+        Case(
+            f"size: {name}",
+            message,
+            {"problem.toml": text},
+            (command, "problem.toml", "--out", "out/a.nc"),
+            isolated=command != "train",
+            ranks=name == "cells in the plane",
+        )
+        for name, command, text, message in _SIZES
+    ),
     # Commands that read problem files in other ways
     Case("study: missing", ("study.toml", "there is no such file"), {}, ("study", "study.toml", "--out", "out")),
 ]
