@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would every command that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
