@@ -82,11 +82,12 @@ def test_nothing_to_resume_starts_anew(path):
 
 def test_finished_training_is_not_done_again(path, monkeypatch):
     one = train(problem(TWO_LAYERS, DESCENT), checkpoint=path)
+    spent = Checkpoint(path, problem(TWO_LAYERS, DESCENT)).load().seconds
     monkeypatch.setattr(Training, "_step", None)
     again = train(problem(TWO_LAYERS, DESCENT), checkpoint=path, resume=True)
     np.testing.assert_array_equal(again.values, one.values)
     assert again.info["gradient_evaluations"] == one.info["gradient_evaluations"] == 8
-    assert again.info["wall_time_seconds"] > one.info["wall_time_seconds"] / 2
+    assert again.info["wall_time_seconds"] >= spent > 0
 
 
 def test_without_resume_a_checkpoint_is_not_looked_at(path):
