@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 build=(build)
 [ "$engine" != buildah ] || build=(bud)
-revision=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+revision=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true)
 echo "building $image with $engine" >&2
 exec "$engine" "${build[@]}" --file docker/Dockerfile --target "${TARGET:-runtime}" --tag "$image" \
     --build-arg REVISION="$revision" "$@" .

@@ -14,6 +14,8 @@ _PACKAGES = (
 )
 #: What libraries ask how many threads to take.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+#: A commit, with "-dirty" behind it if tracked files had changed, as ``git describe --always --dirty`` has it.
+_REVISION = "FREQBIAS_REVISION"
 
 
 @cache
@@ -30,10 +32,15 @@ def versions() -> dict[str, str]:
 
 @cache
 def revision() -> dict[str, Any] | None:
-    """The ``commit`` of the checkout that this package runs from, and whether it has ``changed`` since; else None."""
+    """The ``commit`` of the checkout that this package runs from, and whether it has ``changed`` since.
+
+    Of a package that runs from no checkout, what FREQBIAS_REVISION says, as container images do; else None.
+    """
     here = Path(__file__).resolve()
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
-        return None  # installed elsewhere, perhaps below the checkout of something else
+        # Installed elsewhere, perhaps below the checkout of something else.
+        given = os.environ.get(_REVISION, "")
+        return {"commit": given.removesuffix("-dirty"), "changed": given.endswith("-dirty")} if given else None
     commit = _git(here.parent, "rev-parse", "HEAD")
     changes = _git(here.parent, "status", "--porcelain", "--untracked-files=no")
     return None if commit is None or changes is None else {"commit": commit, "changed": bool(changes)}

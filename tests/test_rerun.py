@@ -185,7 +185,7 @@ def test_the_record_of_a_run(make_run):
     assert record["levels"]["network"]["threads"] >= 1
 
 
-def test_the_revision_is_that_of_the_checkout(tmp_path):
+def test_the_revision_is_that_of_the_checkout_or_of_the_environment(tmp_path, monkeypatch):
     def git(*words):
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         return subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True, text=True).stdout
@@ -198,11 +198,17 @@ def test_the_revision_is_that_of_the_checkout(tmp_path):
 
     copy = tmp_path / "versions.py"
     shutil.copy(Path(versions.__file__), copy)
+    monkeypatch.setenv("FREQBIAS_REVISION", "")
     assert revision() is None
     git("init", "--quiet")
     assert revision() is None  # a checkout, but of something else
+    monkeypatch.setenv("FREQBIAS_REVISION", "0123abcd")
+    assert revision() == {"commit": "0123abcd", "changed": False}
+    monkeypatch.setenv("FREQBIAS_REVISION", "0123abcd-dirty")
+    assert revision() == {"commit": "0123abcd", "changed": True}
     git("add", "versions.py")
     git("commit", "--quiet", "--message", "first")
+    # The checkout knows better.
     assert revision() == {"commit": git("rev-parse", "HEAD").strip(), "changed": False}
     copy.write_text(copy.read_text() + "\n")
     assert revision()["changed"] is True
