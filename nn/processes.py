@@ -7,6 +7,7 @@ follows from that sum and is done by each for its own neurons.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 from torch import distributed
@@ -120,6 +121,9 @@ def joined_processes(device: str = "cpu") -> Iterator[Processes]:
         yield ALONE
         return
     on_gpu = device_for(device).type == "cuda"
+    # It has the group of all processes as a default of its functions. Imported later, as optimizers do, it would keep
+    # the group and its threads beyond the end, and a thread that frees a tensor while Python ends aborts the process.
+    import_module("torch.distributed.nn.functional")
     distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size(), connected=True)

@@ -42,7 +42,7 @@ TRAININGS = {
 }
 #: What every process does in the one job in which numbers are compared.
 JOB = textwrap.dedent("""
-    import json, sys
+    import json, os, sys
     from pathlib import Path
     import numpy as np, torch
     from freqbias import Problem
@@ -54,6 +54,7 @@ JOB = textwrap.dedent("""
     folder = Path(sys.argv[1])
     cases = json.loads((folder / "cases.json").read_text())
     results = {}
+    threads = len(os.listdir("/proc/self/task"))
     with joined_processes() as processes:
         for name, problem in cases.items():
             spectra = train(Problem.create(problem), processes=processes)
@@ -88,6 +89,8 @@ JOB = textwrap.dedent("""
         assert told == ("only here", 143)
         assert processes.sum(lambda: torch.full((2,), 1.0 + processes.rank), torch.ones(2)).tolist() == [3.0, 3.0]
         assert processes.agreed(0.5 + processes.rank) == 0.5
+    # One that still runs while Python ends may abort the process.
+    assert len(os.listdir("/proc/self/task")) == threads
     if processes.rank == 0:
         np.savez(folder / "results.npz", **results)
 """)
