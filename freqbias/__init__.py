@@ -5,7 +5,7 @@ The parts are imported where they are used: ``freqbias.fem`` (PDE over frequency
 ``freqbias.nn`` (the real network, torch, and its infinite-width kernel flow), ``freqbias.compare``.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from freqbias.problem import Problem
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["ErrorSpectra", "Problem"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import on first use, so that ``freqbias --help`` loads no numerical library."""
     if name == "Problem":
         from freqbias.problem import Problem

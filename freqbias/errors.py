@@ -47,6 +47,6 @@ class Interrupted(FreqbiasError):
         super().__init__(text)
         self.status = status
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
         """It travels from one process of a training to the others."""
         return type(self), (str(self), self.status)

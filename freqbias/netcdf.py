@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def opened(path: str | os.PathLike) -> Iterator["xr.Dataset"]:
 def numbers(
     array: "xr.DataArray",
     source: str,
-    dimensions: tuple[str, ...] | None = None,
+    dimensions: tuple[Hashable, ...] | None = None,
     finite: bool = True,
     kinds: str = "iuf",
 ) -> np.ndarray:
@@ -53,7 +53,7 @@ def numbers(
     memory, cannot be read, or holds anything but (``finite``) numbers of numpy's ``kinds``.
     """
     name = f"{source}: {array.name or 'values'}"
-    if dimensions is not None and sorted(map(str, array.dims)) != sorted(dimensions):
+    if dimensions is not None and sorted(map(str, array.dims)) != sorted(map(str, dimensions)):
         raise InputError(f"{name} has the dimensions {array.dims}, must have {dimensions}")
     if array.dtype.kind not in kinds:
         raise InputError(f"{name} holds {array.dtype}, must hold numbers{'' if 'c' in kinds else ' that are real'}")

@@ -1,6 +1,6 @@
 """The keys of the table ``network`` of a problem file: one class for each family of networks."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -30,7 +30,7 @@ class FourierFeaturesSettings(Settings):
     law: AnyLaw
 
     @model_validator(mode="after")
-    def _width(self):
+    def _width(self) -> Self:
         if self.sampling == "quadrature" and self.width % 4:
             raise ValueError(f'width = {self.width} must be a multiple of 4 with sampling = "quadrature"')
         if self.sampling == "random" and self.mirrored and self.width % 2:

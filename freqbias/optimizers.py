@@ -127,11 +127,11 @@ def optimizer_for(training: TrainingSettings) -> LinearOptimizer | None:
         case "gradient-flow":
             return GradientFlow()
         case "gradient-descent":
-            return GradientDescent(training.learning_rate)
+            return GradientDescent(training.step_size)
         case "momentum":
-            return Momentum(training.learning_rate, training.momentum)
+            return Momentum(training.step_size, training.momentum)
         case "nesterov":
-            return Nesterov(training.learning_rate, training.momentum)
+            return Nesterov(training.step_size, training.momentum)
     return None
 
 
@@ -146,11 +146,10 @@ def output_times(training: TrainingSettings) -> np.ndarray:
     wanted = np.concatenate([[0.0], np.geomspace(times.first, times.last, times.count)])
     if training.optimizer == "gradient-flow":
         return wanted
-    if times.last / training.learning_rate > _MOST_STEPS:
-        raise InputError(f"training.learning_rate = {training.learning_rate}: takes more than {_MOST_STEPS:g} steps")
-    visited = np.unique(steps_to(wanted, training.learning_rate)) * training.learning_rate
+    step = training.step_size
+    if times.last / step > _MOST_STEPS:
+        raise InputError(f"training.learning_rate = {step}: takes more than {_MOST_STEPS:g} steps")
+    visited = np.unique(steps_to(wanted, step)) * step
     if len(visited) < 2:
-        raise InputError(
-            f"training.times.last = {times.last} must be at least training.learning_rate = {training.learning_rate}"
-        )
+        raise InputError(f"training.times.last = {times.last} must be at least training.learning_rate = {step}")
     return visited

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,7 +151,7 @@ def _failing(source: str) -> Callable[[str], InputError]:
     return lambda text: InputError(f"{source}: {text}")
 
 
-def _frequencies(dataset: "xr.Dataset", source: str) -> tuple[tuple[str, ...], np.ndarray, str | None]:
+def _frequencies(dataset: "xr.Dataset", source: str) -> tuple[tuple[Hashable, ...], np.ndarray, str | None]:
     """Dimensions along which the frequencies run, the frequencies (n, d) and their unit."""
     fail = _failing(source)
     axes = [name for name in _AXES if name in dataset]

@@ -30,7 +30,7 @@ class PlainSpectra:
     values: np.ndarray
     notes: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.level not in ("pde", "kernel", "network"):
             raise self.fail(f"level = {self.level!r} must be pde, kernel or network")
         if self.frequencies.ndim != 2 or not 1 <= self.frequencies.shape[1] <= 3 or len(self.frequencies) < 2:

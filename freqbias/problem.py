@@ -19,7 +19,7 @@ from freqbias.errors import InputError
 from freqbias.families import FAMILIES, Family
 from freqbias.initialization import InitialNetwork, initialize
 from freqbias.input_files import parse_toml, read_toml
-from freqbias.meshes import FrequencyMesh, UnstructuredMesh
+from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh
 from freqbias.problem_data import ProblemData
 from freqbias.problem_mesh import choose_mesh, mesh_cutoff
 from freqbias.settings import ProblemSettings
@@ -161,18 +161,36 @@ class Problem(ProblemData):
         return optimizers.optimizer_for(self.settings.training)
 
     @property
+    def known_family(self) -> Family:
+        """The family's symbols. Raises InputError, naming the key, if no PDE predicts it."""
+        if self.family is None:
+            raise self.fail(self._familiar_only)
+        return self.family
+
+    @property
+    def linear_optimizer(self) -> optimizers.LinearOptimizer:
+        """The response of the error to training. Raises InputError, naming the key, if it is not known."""
+        if self.optimizer is None:
+            raise self.fail(self._linear_only)
+        return self.optimizer
+
+    @property
     def unpredicted(self) -> str | None:
         """Why no PDE predicts this problem, starting with the key; None if one does."""
-        if self.family is None:
-            return f'network.family = "{self.settings.network.family}" has no PDE, only two-layer networks have'
-        return self.nonlinear
+        return self._familiar_only if self.family is None else self.nonlinear
 
     @property
     def nonlinear(self) -> str | None:
         """Why neither PDE nor kernel flow predicts this training, starting with the key; None if they do."""
+        return self._linear_only if self.optimizer is None else None
+
+    @property
+    def _familiar_only(self) -> str:
+        return f'network.family = "{self.settings.network.family}" has no PDE, only two-layer networks have'
+
+    @property
+    def _linear_only(self) -> str:
         training = self.settings.training
-        if self.optimizer is not None:
-            return None
         if not training.schedule.constant:
             return "training.schedule changes the learning rate, which PDE and kernel flow do not follow"
         return f'training.optimizer = "{training.optimizer}" is not linear in the error: no PDE and no kernel flow'
@@ -223,11 +241,12 @@ class Problem(ProblemData):
     def resolved(self) -> ProblemSettings:
         """The settings with every default that depends on the data filled in."""
         mesh, data = self.settings.mesh, self.settings.data
-        if mesh.error is not None:
-            lines = [axis.tolist() for axis in self.mesh.axes]
-            mesh = mesh.model_copy(update={"lines": lines, "cutoff": None, "error": None})
-        elif mesh.file is None and mesh.lines is None:
-            mesh = mesh.model_copy(update={"cutoff": self.mesh.bounds[1].tolist(), "cells": list(self.mesh.cells)})
+        if mesh.file is None and mesh.lines is None and isinstance(self.mesh, BoxMesh):
+            if mesh.error is not None:
+                found = {"lines": [axis.tolist() for axis in self.mesh.axes], "cutoff": None, "error": None}
+            else:
+                found = {"cutoff": self.mesh.bounds[1].tolist(), "cells": list(self.mesh.cells)}
+            mesh = mesh.model_copy(update=found)
         if self.grid_shape is not None:
             data = data.model_copy(update={"points": [int(n) for n in self.grid_shape]})
         return self.settings.model_copy(update={"mesh": mesh, "data": data})
@@ -239,7 +258,7 @@ class Problem(ProblemData):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the spectra depend on: settings without names and paths, samples, mesh from a file."""
-        left_out = {"name": True, "report": True, "target": {"file"}, "mesh": {"file"}}
+        left_out: dict[str, Any] = {"name": True, "report": True, "target": {"file"}, "mesh": {"file"}}
         settings = self.resolved.model_dump(mode="json", exclude=left_out)
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         arrays = [self.points, self.weights, self.initial_error]

@@ -61,7 +61,7 @@ class ProblemData:
                 return ExpressionTarget(given.expression, self.dimension)
         except ValueError as error:
             raise self.fail(f"target.expression = {given.expression!r}: {error}") from error
-        if given.function is not None:
+        if given.file is None:
             raise self.fail(f"target.function = {given.function!r} is a Python callable, which a file cannot hold")
         data = self.settings.data
         points = data.points if data.sampling == "grid" else None
@@ -86,17 +86,17 @@ class ProblemData:
     @cached_property
     def points(self) -> np.ndarray:
         """The sample points x_i (N, d)."""
-        sampling = self.settings.data.sampling
-        if sampling == "grid":
+        data = self.settings.data
+        if self.grid_shape is not None:
             return grid_points(
                 [
                     low + (high - low) * (np.arange(n) + 0.5) / n
                     for low, high, n in zip(self.lower, self.upper, self.grid_shape, strict=True)
                 ]
             )
-        if sampling == "random":
+        if data.sampling == "random" and data.points is not None:
             generator = np.random.default_rng([self.settings.training.seed, 1])
-            return generator.uniform(self.lower, self.upper, (self.settings.data.points[0], self.dimension))
+            return generator.uniform(self.lower, self.upper, (data.points[0], self.dimension))
         if self.target.points is None:
             raise self.fail('data.sampling = "file" needs a target.file with columns for the points')
         return self.target.points

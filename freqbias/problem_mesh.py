@@ -38,20 +38,22 @@ def choose_mesh(problem: "Problem") -> tuple[FrequencyMesh, list[str]]:
     Raises InputError naming the key if the mesh cannot be made or does not suit the problem.
     """
     given = problem.settings.mesh
-    warnings = []
+    warnings: list[str] = []
+    mesh: BoxMesh | UnstructuredMesh
     if given.file is not None:
-        key, mesh = f"mesh.file = {given.file!r}", _from_file(problem)
-        if mesh.piece_count > 1:
+        imported = _from_file(problem, given.file)
+        key, mesh = f"mesh.file = {given.file!r}", imported
+        if imported.piece_count > 1:
             warnings.append(
-                f"{key}: {mesh.piece_count} pieces that share no facet: nothing moves from one to the other"
+                f"{key}: {imported.piece_count} pieces that share no facet: nothing moves from one to the other"
             )
     elif given.lines is not None:
         key, mesh = "mesh.lines", BoxMesh(tuple(np.array(lines) for lines in given.lines), given.degree)
     elif given.error is not None:
-        return _graded(problem), warnings
+        return _graded(problem, given.error), warnings
     else:
-        mesh = _even(problem)
-        key = f"mesh.cells = {list(mesh.cells)}"
+        even = _even(problem)
+        key, mesh = f"mesh.cells = {list(even.cells)}", even
     _check_nyquist(problem, np.max(np.abs(mesh.bounds), axis=0), key)
     if given.file is None and given.lines is None:
         return mesh, warnings + _check_waves(problem, mesh, key)
@@ -71,14 +73,14 @@ def _check_waves(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[str]
     return [] if poor is None else [poor]
 
 
-def _check_spectrum(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[str]:
+def _check_spectrum(problem: "Problem", mesh: BoxMesh | UnstructuredMesh, key: str) -> list[str]:
     """The same for a mesh whose long cells may lie where nothing happens: what counts is the spectrum itself."""
     if mesh_error(mesh, problem.half_widths).max() <= WARNING_ERROR:
         return []
-    if isinstance(mesh, UnstructuredMesh):
-        error = mesh.interpolation_error(problem.initial_spectrum)
-    else:
+    if isinstance(mesh, BoxMesh):
         error = interpolation_error(mesh, LocalSolution.of(problem)).relative
+    else:
+        error = mesh.interpolation_error(problem.initial_spectrum)
     if error > REFUSED_ERROR:
         raise problem.fail(
             f"{key} cannot hold the error spectrum: its interpolation has a relative error of {error:.2g}"
@@ -88,20 +90,19 @@ def _check_spectrum(problem: "Problem", mesh: FrequencyMesh, key: str) -> list[s
     return [f"{key} is coarse: the error spectrum is interpolated with a relative error of {error:.2g}"]
 
 
-def _graded(problem: "Problem") -> BoxMesh:
-    given = problem.settings.mesh
+def _graded(problem: "Problem", error: float) -> BoxMesh:
     if problem.family is None:
-        raise problem.fail(f"mesh.error = {given.error}: {problem.unpredicted}; mesh.cells makes an even mesh")
+        raise problem.fail(f"mesh.error = {error}: {problem.unpredicted}; mesh.cells makes an even mesh")
     try:
         return graded_mesh(
             LocalSolution.of(problem),
             problem.cutoff,
-            given.degree,
-            given.error,
+            problem.settings.mesh.degree,
+            error,
             _breakpoints(problem),
         )
-    except ValueError as error:
-        raise problem.fail(f"mesh.error = {given.error}: {error}") from error
+    except ValueError as failure:
+        raise problem.fail(f"mesh.error = {error}: {failure}") from failure
 
 
 def _even(problem: "Problem") -> BoxMesh:
@@ -117,7 +118,7 @@ def _breakpoints(problem: "Problem") -> list[np.ndarray]:
     """Where the symbols jump or have kinks, on each axis."""
     if problem.family is None:
         return [np.empty(0)] * problem.dimension
-    return problem.settings.network.law.breakpoints()
+    return problem.family.breakpoints(problem.dimension)
 
 
 def mesh_cutoff(problem: "Problem") -> np.ndarray:
@@ -129,12 +130,11 @@ def mesh_cutoff(problem: "Problem") -> np.ndarray:
     return np.array(given)
 
 
-def _from_file(problem: "Problem") -> UnstructuredMesh:
+def _from_file(problem: "Problem", file: str) -> UnstructuredMesh:
     from freqbias.meshes.files import read_mesh
 
-    given = problem.settings.mesh
     try:
-        return read_mesh(given.file, problem.dimension, given.degree)
+        return read_mesh(file, problem.dimension, problem.settings.mesh.degree)
     except InputError as error:
         raise problem.fail(f"mesh.file: {error}") from error
 

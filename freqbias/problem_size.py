@@ -119,7 +119,7 @@ class ProblemSize:
         if mesh.file is not None:
             return self._quantity("mesh.file", mesh.file, len(self._problem.mesh.nodes), 1201)
         if mesh.error is not None:
-            return self._quantity("mesh.error", mesh.error, prod(map(float, self._problem.mesh.shape)), 1201)
+            return self._quantity("mesh.error", mesh.error, len(self._problem.mesh.nodes), 1201)
         return self._default_nodes("mesh.cutoff, which is that of the initial error", None, self._problem.cutoff)
 
     @cached_property

@@ -4,7 +4,7 @@
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -45,7 +45,7 @@ class TargetSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _one_source(self):
+    def _one_source(self) -> Self:
         given = [key for key in ("expression", "file", "function") if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of expression and file, got {' and '.join(given) or 'neither'}")
@@ -76,7 +76,7 @@ class DataSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _weights(self):
+    def _weights(self) -> Self:
         if self.weights != "file" and self.weights_file is not None:
             raise ValueError(f'weights_file belongs to weights = "file", not to weights = "{self.weights}"')
         if self.weights == "file" and self.weights_file is None and self.sampling != "file":
@@ -84,7 +84,7 @@ class DataSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _box(self):
+    def _box(self) -> Self:
         if len(self.lower) != len(self.upper):
             raise ValueError(f"lower has {len(self.lower)} values and upper {len(self.upper)}, must be as many")
         for axis, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
@@ -117,7 +117,7 @@ class MeshSettings(Settings):
     degree: Annotated[int, Field(ge=1, le=8)] = Field(default=2, description="of the elements")
 
     @model_validator(mode="after")
-    def _one_source(self):
+    def _one_source(self) -> Self:
         given = [key for key in ("cutoff", "cells", "error", "lines", "file") if getattr(self, key) is not None]
         if "cells" in given and "error" in given:
             raise ValueError("cells and error cannot be given together: a mesh is even with cells, graded with error")
@@ -172,7 +172,7 @@ class ProblemSettings(Settings):
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _per_axis(self):
+    def _per_axis(self) -> Self:
         dimension, network = len(self.data.lower), self.network
         if hasattr(network, "law"):
             try:

@@ -2,13 +2,16 @@
 
 import difflib
 import reprlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from freqbias.network_settings import DEFAULT_FAMILY
 from freqbias.settings import ProblemSettings
 from freqbias.validation import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def describe(error: ValidationError, data: dict[str, Any], model: type[Settings] = ProblemSettings) -> str:
@@ -22,7 +25,7 @@ def describe(error: ValidationError, data: dict[str, Any], model: type[Settings]
     return first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"
 
 
-def _one_line(found: dict[str, Any], data: dict[str, Any], model: type[Settings]) -> str:
+def _one_line(found: "ErrorDetails", data: dict[str, Any], model: type[Settings]) -> str:
     key, value = _key_in_file(found["loc"], data)
     match found["type"]:
         case "missing":

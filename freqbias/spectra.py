@@ -51,7 +51,7 @@ class ErrorSpectra:
     ensemble: np.ndarray | None = None
     ensemble_loss: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shape = (len(self.times), len(self.mesh.nodes))
         if self.level not in LEVELS:
             raise ValueError(f"level {self.level!r} must be one of {', '.join(LEVELS)}")
@@ -147,7 +147,7 @@ class ErrorSpectra:
             )
         if problem.imported_mesh is not None:
             variables |= mesh_variables(problem.imported_mesh)
-        coordinates = {
+        coordinates: dict[str, tuple] = {
             "time": (
                 ("time",),
                 self.times,

@@ -24,7 +24,10 @@ def locate(name: str) -> Path:
         return Path(name)
     sample = name.removeprefix("matplotlib:")
     # find_spec does not import the package; only plain names are looked up, so no path leaves the folder.
-    folder = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "sample_data"
+    package = find_spec("matplotlib")
+    if package is None or package.origin is None:
+        raise InputError(f"{name}: matplotlib is not installed")
+    folder = Path(package.origin).parent / "mpl-data" / "sample_data"
     if Path(sample).name != sample or not (folder / sample).is_file():
         names = sorted(
             path.name for path in folder.iterdir() if path.suffix in (".npz", ".npy", ".csv", ".png", ".jpg")

@@ -1,6 +1,6 @@
 """The keys of the table ``training`` of a problem file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -37,7 +37,7 @@ class TimesSettings(Settings):
     count: Annotated[int, Field(ge=1, le=10_000)] = Field(default=25, description="times after 0")
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _ordered(self) -> Self:
         if self.first > self.last:
             raise ValueError(f"first = {self.first} must not exceed last = {self.last}")
         if self.count > 1 and self.first == self.last:
@@ -98,8 +98,15 @@ class TrainingSettings(Settings):
                 return list(range(self.seed, self.seed + self.seeds))
         return self.seeds
 
+    @property
+    def step_size(self) -> float:
+        """The learning rate of an optimizer with steps. Raises ValueError for a gradient flow, which needs none."""
+        if self.learning_rate is None:
+            raise ValueError("a gradient flow has no learning rate")
+        return self.learning_rate
+
     @model_validator(mode="after")
-    def _consistent(self):
+    def _consistent(self) -> Self:
         if self.optimizer == "gradient-flow":
             if self.batch is not None:
                 raise ValueError('batch belongs to optimizers with steps, not to optimizer = "gradient-flow"')

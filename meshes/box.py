@@ -4,8 +4,9 @@ Only numpy: the network side uses the nodes and norms of a mesh where DOLFINx is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -100,6 +101,9 @@ class BoxMesh(FrequencyMesh):
         starts = np.arange(count + 1) * entries.shape[1]
         return sparse.csr_array((entries.ravel(), columns.ravel(), starts), shape=(count, size))
 
+    def with_degree(self, degree: int) -> Self:
+        return replace(self, degree=degree)
+
     def linear_cells(self) -> tuple[str, np.ndarray]:
         """meshio's name of the cell type and node numbers (k, 2**d): every cell cut into degree**d linear ones.
 
@@ -158,7 +162,7 @@ def _axis_mass(axis: np.ndarray, degree: int) -> sparse.csr_array:
 
 
 def box_mesh(
-    cutoff: Sequence[float],
+    cutoff: Sequence[float] | np.ndarray,
     cells: Sequence[int],
     degree: int,
     breakpoints: Sequence[np.ndarray] | None = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import permutations, product
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -107,15 +108,15 @@ class CellKind:
         return _basix().topology(self._basix_type)
 
     @property
-    def _basix_type(self):
+    def _basix_type(self) -> Any:
         return getattr(_basix().CellType, self.name)
 
-    def _element(self, degree: int, equispaced: bool = False):
+    def _element(self, degree: int, equispaced: bool = False) -> Any:
         return _element(self.name, degree, equispaced)
 
 
 @cache
-def _element(name: str, degree: int, equispaced: bool):
+def _element(name: str, degree: int, equispaced: bool) -> Any:  # basix says of its arrays that they are like arrays
     basix = _basix()
     # Warped Gauss-Lobatto points: the nodes of DOLFINx's default Lagrange elements, on tensor cells those of BoxMesh.
     variant = basix.LagrangeVariant.equispaced if equispaced else basix.LagrangeVariant.gll_warped

@@ -6,9 +6,8 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import meshio
 
 #: Kinds of files that can be written: meshio's name and its options. Each is a single file with every digit.
-_WRITTEN = {
+_WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
     ".msh": ("gmsh22", {"binary": False}),
     ".vtu": ("vtu", {}),
     ".vtk": ("vtk", {}),
@@ -78,7 +77,7 @@ def write_mesh(mesh: FrequencyMesh, path: str | os.PathLike) -> None:
     require_kind(path)
     suffix = Path(path).suffix.lower()
     file_format, options = _WRITTEN[suffix]
-    linear = replace(mesh, degree=1)
+    linear = mesh.with_degree(1)
     cell_type, cells = linear.linear_cells()
     points = np.zeros((len(linear.nodes), 3))
     points[:, : mesh.dimension] = linear.nodes

@@ -1,6 +1,7 @@
 """What every frequency mesh offers to the solver, the network side, the comparison and the report."""
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -67,6 +68,10 @@ class FrequencyMesh(ABC):
     @abstractmethod
     def mass_product(self, values: np.ndarray) -> np.ndarray:
         """The finite-element mass matrix times ``values`` (..., n)."""
+
+    @abstractmethod
+    def with_degree(self, degree: int) -> Self:
+        """The same cells with elements of another degree."""
 
     @abstractmethod
     def linear_cells(self) -> tuple[str, np.ndarray]:

@@ -30,7 +30,7 @@ _SHORTEST = 1e-9
 
 def graded_mesh(
     solution: LocalSolution,
-    cutoff: Sequence[float],
+    cutoff: Sequence[float] | np.ndarray,
     degree: int,
     error: float,
     breakpoints: Sequence[np.ndarray],

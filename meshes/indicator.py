@@ -54,7 +54,7 @@ def interpolation_error(mesh: BoxMesh, solution: LocalSolution, slabs: bool = Fa
         axes = [_Axis(mesh.axes[0][start : stop + 1], solution.reach[0], mesh.degree), *others]
         exact = solution.on_grid([axis.points for axis in axes])
         weights = [axis.weights for axis in axes]
-        norm += _integrate(np.abs(exact[0]) ** 2, weights)
+        norm += float(_integrate(np.abs(exact[0]) ** 2, weights))
         for number, axis in enumerate(axes if slabs else ()):
             values = solution.on_grid([a.nodes if a is axis else a.points for a in axes])
             error = np.abs(exact - along_axis(axis.interpolation, values, 1 + number)) ** 2
@@ -66,7 +66,7 @@ def interpolation_error(mesh: BoxMesh, solution: LocalSolution, slabs: bool = Fa
         total += _integrate(np.abs(exact - values) ** 2, weights)
     if symmetric:
         total, norm, parts = 2 * total, 2 * norm, [errors + errors[:, ::-1] for errors in parts]
-    return Indicator(total, tuple(parts), float(norm))
+    return Indicator(total, tuple(parts), norm)
 
 
 class _Axis:

@@ -1,9 +1,9 @@
 """Looking at a frequency mesh: numbers, a picture."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from freqbias.meshes.box import BoxMesh
 from freqbias.meshes.frequency_mesh import FrequencyMesh
 from freqbias.meshes.resolution import mesh_error
 from freqbias.meshes.topology import edges
+from freqbias.meshes.unstructured import UnstructuredMesh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +110,7 @@ def draw(problem: "Problem", path: str | os.PathLike) -> None:
 def _draw_line(figure: "Figure", problem: "Problem") -> None:
     mesh = problem.mesh
     frequencies = np.sort(mesh.nodes, axis=0)
-    ends = replace(mesh, degree=1).nodes[:, 0]
+    ends = mesh.with_degree(1).nodes[:, 0]
     spectrum = np.abs(problem.initial_spectrum(frequencies))
     axes = figure.subplots()
     axes.plot(frequencies[:, 0], spectrum / spectrum.max(), label="initial error |v(ξ)|, scaled")
@@ -155,7 +156,7 @@ def _draw_cells(axes: "Axes", mesh: FrequencyMesh) -> str:
     """Draw the edges of the cells, of large grids some; says which."""
     from matplotlib.collections import LineCollection
 
-    look = {"color": "white", "linewidth": 0.2, "alpha": 0.5}
+    look: dict[str, Any] = {"color": "white", "linewidth": 0.2, "alpha": 0.5}
     if isinstance(mesh, BoxMesh):
         every = [max(1, n // _MOST_LINES) for n in mesh.cells[:2]]
         for line in mesh.axes[0][:: every[0]]:
@@ -163,7 +164,7 @@ def _draw_cells(axes: "Axes", mesh: FrequencyMesh) -> str:
         for line in mesh.axes[1][:: every[1]]:
             axes.axhline(line, **look)
         return "all grid lines drawn" if max(every) == 1 else f"one grid line in {max(every)} drawn"
-    if mesh.dimension == 3:
+    if mesh.dimension == 3 or not isinstance(mesh, UnstructuredMesh):
         return "cells not drawn"
     ends = mesh.vertices[edges(mesh.cells, mesh.kind)]
     axes.add_collection(LineCollection(ends, rasterized=True, **look))

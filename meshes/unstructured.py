@@ -1,8 +1,9 @@
 """Frequency meshes of any shape: intervals, triangles, quadrilaterals, tetrahedra or hexahedra, as in a mesh file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -53,6 +54,9 @@ class UnstructuredMesh(FrequencyMesh):
     @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         return self.vertices.min(axis=0), self.vertices.max(axis=0)
+
+    def with_degree(self, degree: int) -> Self:
+        return replace(self, degree=degree)
 
     @property
     def smallest_cell(self) -> np.ndarray:
@@ -172,8 +176,8 @@ class UnstructuredMesh(FrequencyMesh):
             else:
                 shares = np.stack([np.rint(1e9 * means[one, involved[one]]) for one in local]).astype(np.int64)
                 order = np.argsort(members, axis=-1)
-                keys = [np.take_along_axis(a, order, -1) for a in (members, np.broadcast_to(shares, members.shape))]
-                keys = np.concatenate(keys, axis=-1).reshape(-1, 2 * count)
+                pair = [np.take_along_axis(a, order, -1) for a in (members, np.broadcast_to(shares, members.shape))]
+                keys = np.concatenate(pair, axis=-1).reshape(-1, 2 * count)
                 _, first, number = np.unique(keys, axis=0, return_index=True, return_inverse=True)
                 found = found[first]
             numbers[:, local] = size + number.reshape(-1, len(local))

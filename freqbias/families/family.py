@@ -20,6 +20,10 @@ class Family(ABC):
     def stationary_kernels(self, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The inverse Fourier transforms of c and D at ``differences`` (n, d) of x: two arrays (n,), both even."""
 
+    def breakpoints(self, dimension: int) -> list[np.ndarray]:
+        """Where c and D jump or have kinks, on each of the ``dimension`` axes; nowhere unless a family says so."""
+        return [np.empty(0)] * dimension
+
     def kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The tangent kernel K(x_i, y_i) of pairs of points, both (n, d): (n,).
 

@@ -20,6 +20,9 @@ class FourierFeatures(Family):
     def diffusion(self, frequencies: np.ndarray) -> np.ndarray:
         return self.mobility * self.damping(frequencies)
 
+    def breakpoints(self, dimension: int) -> list[np.ndarray]:
+        return self.law.breakpoints()
+
     def stationary_kernels(self, differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """phi and r sigma^2 phi, so that K(x, y) = (1 + r sigma^2 x.y) phi(x - y)."""
         phi = self.law.characteristic(differences)

@@ -3,7 +3,8 @@
 A new family is one new file with a function (settings, seed, reach) -> ``InitialNetwork``, named in ``_INITIALIZERS``.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,14 +23,15 @@ __all__ = ["DeepLayers", "InitialNetwork", "Neurons", "initialize", "initialize_
 class InitialNetwork(Protocol):
     """The parameters of a network before training."""
 
-    #: How they were chosen, for the reader.
-    rule: str
+    @property
+    def rule(self) -> str:
+        """How they were chosen, for the reader."""
 
     def evaluate(self, points: np.ndarray) -> np.ndarray:
         """f at ``points`` (N, d) before training: (N,)."""
 
 
-_INITIALIZERS = {
+_INITIALIZERS: dict[str, Callable[[Any, int, np.ndarray], InitialNetwork]] = {
     "fourier-features": initialize_neurons,
     "deep-fourier-features": initialize_deep_fourier_features,
     "multilayer-perceptron": initialize_multilayer_perceptron,

@@ -1,5 +1,6 @@
 """Networks with hidden layers at the start of training: Fourier features or not, multilayer perceptrons, SIREN."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from freqbias.network_settings import (
 )
 
 #: By the name in a problem file; "sine" is SIREN's.
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0.0),
     "tanh": np.tanh,
     "silu": lambda z: z * expit(z),

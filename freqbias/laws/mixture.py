@@ -25,7 +25,7 @@ class Mixture(Law):
     components: list[SerializeAsAny[Component]]
 
     @model_validator(mode="after")
-    def _is_density(self):
+    def _is_density(self) -> Self:
         if len(self.weights) != len(self.components):
             raise ValueError(f"has {len(self.weights)} weights and {len(self.components)} components, must be as many")
         if abs(sum(self.weights) - 1) > 1e-9:
@@ -42,7 +42,7 @@ class Mixture(Law):
         return self.model_copy(update={"components": components})
 
     def _sum(self, values: list[np.ndarray]) -> np.ndarray:
-        return sum(weight * value for weight, value in zip(self.weights, values, strict=True))
+        return np.sum([weight * value for weight, value in zip(self.weights, values, strict=True)], axis=0)
 
     def density(self, frequencies: np.ndarray) -> np.ndarray:
         return self._sum([component.density(frequencies) for component in self.components])
@@ -70,8 +70,9 @@ class Mixture(Law):
         for name in dict.fromkeys(name for kind in kinds for name in kind):
             # A law without tails has one weighted grid, which goes with any choice of the others' tails.
             chosen = [kind.get(name, kind.get(WEIGHTED_GRID)) for kind in kinds]
-            if None not in chosen:
-                joined.append(self._join(chosen, name))
+            found = [rule for rule in chosen if rule is not None]
+            if len(found) == len(kinds):
+                joined.append(self._join(found, name))
         return joined
 
     def breakpoints(self) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ class Normal(ProductLaw):
 
     family: Literal["normal"] = "normal"
 
-    def axis_distribution(self, axis: int):
+    def axis_distribution(self, axis: int) -> stats.distributions.rv_frozen:
         return stats.norm(self.location[axis], self.scale[axis])
 
     def centred_characteristic(self, z: np.ndarray, axis: int) -> np.ndarray:

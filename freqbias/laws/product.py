@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
+from scipy import stats
 from scipy.stats import qmc
 
 from freqbias.laws.law import Law, QuadratureRule
@@ -25,7 +26,7 @@ class ProductLaw(Law):
     location: RealPerAxis = Field(default=[0.0], description="centre of the law")
 
     @abstractmethod
-    def axis_distribution(self, axis: int):
+    def axis_distribution(self, axis: int) -> stats.distributions.rv_frozen:
         """The frozen scipy.stats law of one coordinate."""
 
     @abstractmethod

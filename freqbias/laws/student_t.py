@@ -16,7 +16,7 @@ class StudentT(ProductLaw):
     family: Literal["student-t"] = "student-t"
     dof: Annotated[float, Field(ge=0.1)]  # below, quantiles leave the floating-point numbers
 
-    def axis_distribution(self, axis: int):
+    def axis_distribution(self, axis: int) -> stats.distributions.rv_frozen:
         return stats.t(self.dof, self.location[axis], self.scale[axis])
 
     def centred_characteristic(self, z: np.ndarray, axis: int) -> np.ndarray:

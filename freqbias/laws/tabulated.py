@@ -62,27 +62,17 @@ class Tabulated(Law):
             raise ValueError("file: needs either file, or axes and values")
         if self.file is None:
             try:
-                return [np.asarray(axis) for axis in self.axes], np.asarray(self.values, dtype=float)
+                return [np.asarray(axis) for axis in self.axes or []], np.asarray(self.values, dtype=float)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"values: not an array of numbers ({error})") from error
         try:
-            return self._of_file(read_arrays(self.file))
+            return _table_of_file(self.file)
         except InputError as error:
             raise ValueError(f"file: {error}") from error
 
-    def _of_file(self, arrays: np.ndarray | dict[str, np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
-        if isinstance(arrays, dict):
-            axes = [real_numbers(self.file, arrays[f"axis{i}"]) for i in range(3) if f"axis{i}" in arrays]
-            if not axes or "density" not in arrays:
-                raise ValueError(f"file: {self.file} must hold axis0 … and density, it holds {', '.join(arrays)}")
-            return axes, real_numbers(self.file, arrays["density"])
-        if arrays.ndim != 2 or arrays.shape[1] != 2:
-            raise ValueError(f"file: {self.file} must have two columns, frequency and density")
-        return [arrays[:, 0]], arrays[:, 1]
-
     @cached_property
     def _grid(self) -> list[np.ndarray]:
-        return [np.asarray(axis) for axis in self.axes]
+        return [np.asarray(axis) for axis in self.axes or []]
 
     @cached_property
     def _density_values(self) -> np.ndarray:
@@ -149,6 +139,19 @@ class Tabulated(Law):
         return frequencies
 
 
+def _table_of_file(file: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Axes and densities."""
+    arrays = read_arrays(file)
+    if isinstance(arrays, dict):
+        axes = [real_numbers(file, arrays[f"axis{i}"]) for i in range(3) if f"axis{i}" in arrays]
+        if not axes or "density" not in arrays:
+            raise ValueError(f"file: {file} must hold axis0 … and density, it holds {', '.join(arrays)}")
+        return axes, real_numbers(file, arrays["density"])
+    if arrays.ndim != 2 or arrays.shape[1] != 2:
+        raise ValueError(f"file: {file} must have two columns, frequency and density")
+    return [arrays[:, 0]], arrays[:, 1]
+
+
 def _integrate(axes: list[np.ndarray], values: np.ndarray) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
         for axis in reversed(axes):
@@ -163,7 +166,9 @@ def _composite_gauss(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (middle + 0.5 * width * nodes).ravel(), (0.5 * width * weights).ravel()
 
 
-def _invert_linear(grid: np.ndarray, densities: np.ndarray, probability: np.ndarray):
+def _invert_linear(
+    grid: np.ndarray, densities: np.ndarray, probability: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Quantiles of piecewise linear densities (n, len(grid)), one for each row: value, cell, part of the cell."""
     masses = 0.5 * (densities[:, 1:] + densities[:, :-1]) * np.diff(grid)
     cumulative = np.cumsum(masses, axis=1)

@@ -15,7 +15,7 @@ class Uniform(ProductLaw):
 
     family: Literal["uniform"] = "uniform"
 
-    def axis_distribution(self, axis: int):
+    def axis_distribution(self, axis: int) -> stats.distributions.rv_frozen:
         return stats.uniform(self.location[axis] - self.scale[axis], 2 * self.scale[axis])
 
     def centred_characteristic(self, z: np.ndarray, axis: int) -> np.ndarray:

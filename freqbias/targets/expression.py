@@ -6,6 +6,8 @@ executed: the tree is walked here, and only arithmetic, comparisons and the func
 
 import ast
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ _NAMES = (
 )
 _FUNCTIONS = {name: getattr(np, name) for name in _NAMES.split(", ")}
 _ARITY = {"heaviside": 2, "minimum": 2, "maximum": 2, "hypot": 2, "arctan2": 2, "where": 3}
-_BINARY = {
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -27,8 +29,8 @@ _BINARY = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
-_UNARY = {ast.UAdd: operator.pos, ast.USub: operator.neg}
-_COMPARE = {
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -59,13 +61,13 @@ class ExpressionTarget:
         with np.errstate(all="ignore"):  # non-finite values are found and reported by the caller
             return np.broadcast_to(np.asarray(self._value(self._tree, names), dtype=float), len(x)).copy()
 
-    def _value(self, node: ast.expr, names: dict[str, np.ndarray]):
+    def _value(self, node: ast.expr, names: dict[str, np.ndarray]) -> Any:
         match node:
-            case ast.Constant(value=bool()):
-                raise ValueError(f"{node.value} is not allowed, only numbers are")
-            case ast.Constant(value=int() | float()):
+            case ast.Constant(value=bool(value)):
+                raise ValueError(f"{value} is not allowed, only numbers are")
+            case ast.Constant(value=int() | float() as value):
                 try:
-                    return np.float64(node.value)  # no big integers: 9**9**9 is inf, at once
+                    return np.float64(value)  # no big integers: 9**9**9 is inf, at once
                 except OverflowError:
                     return np.float64(np.inf)
             case ast.Name(id=name) if name in names:
@@ -93,7 +95,8 @@ class ExpressionTarget:
 
 
 def _check_depth(tree: ast.expr) -> None:
-    level, depth = [tree], 0
+    level: list[ast.AST] = [tree]
+    depth = 0
     while level:
         depth += 1
         if depth > _MAX_DEPTH:

@@ -107,8 +107,8 @@ def read_target(
         samples = samples[variable]
     samples = real_numbers(name, samples)
     if suffix == ".csv" and samples.shape[1] == dimension + 1 + weighted:
-        points = _inside(name, samples[:, :dimension], lower, upper)
-        return ScatteredTarget(points, samples[:, dimension], samples[:, dimension + 1] if weighted else None)
+        scattered = _inside(name, samples[:, :dimension], lower, upper)
+        return ScatteredTarget(scattered, samples[:, dimension], samples[:, dimension + 1] if weighted else None)
     if suffix == ".csv" and samples.shape[1] == 1:
         samples = samples[:, 0]
     for position in index:

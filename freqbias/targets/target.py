@@ -8,12 +8,17 @@ import numpy as np
 class Target(Protocol):
     """A real function g on the box; given as samples, it also has a natural grid or natural points."""
 
-    #: Shape of the grid of cell midpoints on which the target was sampled, or None.
-    grid_shape: tuple[int, ...] | None
-    #: Points (N, d) at which the target was sampled if these are scattered, or None.
-    points: np.ndarray | None
-    #: Weights (N,) that came with these points, or None.
-    weights: np.ndarray | None
+    @property
+    def grid_shape(self) -> tuple[int, ...] | None:
+        """Shape of the grid of cell midpoints on which the target was sampled, or None."""
+
+    @property
+    def points(self) -> np.ndarray | None:
+        """Points (N, d) at which the target was sampled if these are scattered, or None."""
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weights (N,) that came with these points, or None."""
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """g at points x (n, d): (n,)."""

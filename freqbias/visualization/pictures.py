@@ -1,9 +1,11 @@
 """Pictures of a spectrum at one time: a curve, a map of the plane, or slices and isosurfaces of space."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -55,10 +57,10 @@ def picture_title(name: str, level: str, time: float) -> str:
     return f"{name}: error spectrum of the {LEVEL_NAMES[level]} at learning time {short(time)}"
 
 
-def logarithmic_scale(magnitude: np.ndarray) -> LogNorm:
-    """The colour scale; its ends must be positive even if all values are 0."""
+def scale_ends(magnitude: np.ndarray) -> tuple[float, float]:
+    """The ends of the logarithmic scale of colours; they must be positive even if all values are 0."""
     top = max(float(magnitude.max()), 1e-200)
-    return LogNorm(top * 10.0**-_DECADES, top)
+    return top * 10.0**-_DECADES, top
 
 
 def frequency_label(axis: int, dimension: int = 3) -> str:
@@ -66,23 +68,23 @@ def frequency_label(axis: int, dimension: int = 3) -> str:
     return f"{'ξ' if dimension == 1 else 'ξ' + '₁₂₃'[axis]} ({UNIT})"
 
 
-def colour_bar(figure: Figure, norm: LogNorm, axes, label: str, marks: list[float] | None = None) -> None:
+def colour_bar(figure: Figure, norm: LogNorm, axes: Axes | np.ndarray, label: str, marks: Sequence[float] = ()) -> None:
     """A bar for the colour scale ``norm`` beside ``axes``, with lines at ``marks``."""
     image = ScalarMappable(norm, MAGNITUDE_MAP)
     bar = figure.colorbar(image, ax=axes, format=power_of_ten, extend="min", pad=0.02, shrink=0.85)
     bar.ax.yaxis.set_major_locator(LogLocator(numticks=8))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.set_label(label)
-    for mark in marks or ():
+    for mark in marks:
         bar.ax.axhline(mark, color="white", linewidth=1.5)
 
 
 def _draw_line(figure: Figure, mesh: FrequencyMesh, magnitude: np.ndarray) -> None:
     order = np.argsort(mesh.nodes[:, 0])
-    norm = logarithmic_scale(magnitude)
+    low, high = scale_ends(magnitude)
     axes = figure.subplots()
-    axes.plot(mesh.nodes[order, 0], np.maximum(magnitude[order], norm.vmin * 1e-3))
-    logarithmic(axes.yaxis, norm.vmin, 2 * norm.vmax)
+    axes.plot(mesh.nodes[order, 0], np.maximum(magnitude[order], low * 1e-3))
+    logarithmic(axes.yaxis, low, 2 * high)
     axes.set(xlabel=frequency_label(0, 1), ylabel=MAGNITUDE_LABEL)
     axes.margins(x=0)
 
@@ -90,11 +92,13 @@ def _draw_line(figure: Figure, mesh: FrequencyMesh, magnitude: np.ndarray) -> No
 def _draw_plane(figure: Figure, mesh: FrequencyMesh, magnitude: np.ndarray) -> None:
     kind, cells = mesh.linear_cells()
     triangles = cells if kind == "triangle" else np.concatenate([cells[:, [0, 1, 2]], cells[:, [0, 2, 3]]])
-    norm = logarithmic_scale(magnitude)
+    low, high = scale_ends(magnitude)
+    norm = LogNorm(low, high)
+    x, y = mesh.nodes.T
     axes = figure.subplots()
     axes.tripcolor(
-        Triangulation(*mesh.nodes.T, triangles),
-        np.maximum(magnitude, norm.vmin),
+        Triangulation(x, y, triangles),
+        np.maximum(magnitude, low),
         norm=norm,
         cmap=MAGNITUDE_MAP,
         shading="gouraud",

@@ -5,16 +5,22 @@ Run as a program of its own (see ``offscreen.py``): VTK ends the process where O
 
 import signal
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from freqbias.compare.figures.style import MAGNITUDE_MAP
 from freqbias.visualization.offscreen import READY, TRYING
-from freqbias.visualization.pictures import MAGNITUDE_LABEL, colour_bar, frequency_label, logarithmic_scale
+from freqbias.visualization.pictures import MAGNITUDE_LABEL, colour_bar, frequency_label, scale_ends
 from freqbias.visualization.time_series import VTK_CELL_TYPES
+
+if TYPE_CHECKING:
+    from pyvista import Camera, DataSet, Plotter
 
 #: Isosurfaces, by what their value is less than the maximum, and their opacity.
 ISOSURFACES = {2: 1.0, 10: 0.35, 100: 0.15}
@@ -33,18 +39,18 @@ def draw_space(figure: Figure, nodes: np.ndarray, kind: str, cells: np.ndarray, 
     """Draw |v| (n,) at ``nodes`` (n, 3): slices through ξ = 0 on the left, isosurfaces on the right."""
     import pyvista
 
-    norm = logarithmic_scale(magnitude)
+    bottom, top = scale_ends(magnitude)
     grid = pyvista.UnstructuredGrid({VTK_CELL_TYPES[kind]: cells}, nodes)
     # Spectra fall exponentially: between nodes their logarithm is nearer to linear than they are.
-    grid["decades"] = np.log10(np.maximum(magnitude / norm.vmax, (norm.vmin / norm.vmax) ** 2))
-    colours = {"scalars": "decades", "cmap": MAGNITUDE_MAP, "clim": (np.log10(norm.vmin / norm.vmax), 0.0)}
+    grid["decades"] = np.log10(np.maximum(magnitude / top, (bottom / top) ** 2))
+    colours = {"scalars": "decades", "cmap": MAGNITUDE_MAP, "clim": (np.log10(bottom / top), 0.0)}
     parts = ", ".join(f"1/{part}" for part in ISOSURFACES)
     contents = {"slices through ξ = 0": _add_slices, f"isosurfaces at {parts} of the maximum": _add_isosurfaces}
     low, high = nodes.min(axis=0), nodes.max(axis=0)
     views = figure.subplots(1, len(contents))
     for axes, (title, add) in zip(views, contents.items(), strict=True):
-        plotter = pyvista.Plotter(off_screen=True, window_size=(_PIXELS, _PIXELS))
-        plotter.set_background("white")
+        plotter = pyvista.Plotter(off_screen=True, window_size=[_PIXELS, _PIXELS])
+        plotter.background_color = pyvista.Color("white")
         _add_box(plotter, grid.bounds, 2)
         add(plotter, grid, colours | {"show_scalar_bar": False})
         _place_camera(plotter.camera, low, high)
@@ -55,11 +61,13 @@ def draw_space(figure: Figure, nodes: np.ndarray, kind: str, cells: np.ndarray, 
         axes.set(xlim=(-1, 1), ylim=(-1, 1), title=title)
         axes.set_axis_off()
         _label_axes(axes, np.array([[matrix.GetElement(i, j) for j in range(4)] for i in range(4)]), low, high)
-    colour_bar(figure, norm, views, MAGNITUDE_LABEL, marks=[norm.vmax / part for part in ISOSURFACES])
+    marks = [top / part for part in ISOSURFACES]
+    colour_bar(figure, LogNorm(bottom, top), views, MAGNITUDE_LABEL, marks)
 
 
-def _add_slices(plotter, grid, look: dict[str, Any]) -> None:
-    x, y, z = (np.clip(0.0, *grid.bounds[2 * axis : 2 * axis + 2]) for axis in range(3))
+def _add_slices(plotter: "Plotter", grid: "DataSet", look: dict[str, Any]) -> None:
+    low, high = np.reshape(grid.bounds, (3, 2)).T
+    x, y, z = np.clip(0.0, low, high)
     for piece in grid.slice_orthogonal(x=x, y=y, z=z):
         if not piece.n_points:
             continue
@@ -70,20 +78,20 @@ def _add_slices(plotter, grid, look: dict[str, Any]) -> None:
             plotter.add_mesh(shown, lighting=False, **look)
 
 
-def _add_isosurfaces(plotter, grid, look: dict[str, Any]) -> None:
+def _add_isosurfaces(plotter: "Plotter", grid: "DataSet", look: dict[str, Any]) -> None:
     for part, opacity in ISOSURFACES.items():
         surface = grid.contour([-np.log10(part)], scalars="decades")
         if surface.n_points:
             plotter.add_mesh(surface, opacity=opacity, ambient=0.25, smooth_shading=True, **look)
 
 
-def _add_box(plotter, bounds, line_width: float) -> None:
+def _add_box(plotter: "Plotter", bounds: Sequence[float], line_width: float) -> None:
     import pyvista
 
     plotter.add_mesh(pyvista.Box(bounds).extract_all_edges(), color=_FAINT, line_width=line_width)
 
 
-def _place_camera(camera, low: np.ndarray, high: np.ndarray) -> None:
+def _place_camera(camera: "Camera", low: np.ndarray, high: np.ndarray) -> None:
     """Look at the box from ``_VIEW_FROM`` without perspective, so that lengths compare, as near as it fits."""
     centre, size = (low + high) / 2, high - low
     towards = _VIEW_FROM / np.linalg.norm(_VIEW_FROM)
@@ -98,7 +106,7 @@ def _place_camera(camera, low: np.ndarray, high: np.ndarray) -> None:
     camera.clipping_range = (0.5 * np.linalg.norm(size), 3.5 * np.linalg.norm(size))
 
 
-def _label_axes(axes, projection: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+def _label_axes(axes: Axes, projection: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """Numbers and names along the lower front, the lower right and the left front edge of the box."""
 
     def onto_view(point: np.ndarray) -> np.ndarray:
@@ -119,10 +127,11 @@ def _label_axes(axes, projection: np.ndarray, low: np.ndarray, high: np.ndarray)
         for tick in ticks[(ticks >= low[axis]) & (ticks <= high[axis])]:
             point = a + (b - a) * (tick - low[axis]) / (high[axis] - low[axis])
             axes.plot(*np.transpose([point, point + 0.02 * outward]), color=_INK, linewidth=1)
-            axes.text(*(point + 0.065 * outward), f"{tick:g}".replace("-", "−"), ha="center", va="center", fontsize=8.5)
+            x, y = point + 0.065 * outward
+            axes.text(x, y, f"{tick:g}".replace("-", "−"), ha="center", va="center", fontsize=8.5)
         angle = np.degrees(np.arctan2(along[1], along[0]))
-        place = (a + b) / 2 + 0.16 * outward
-        axes.text(*place, frequency_label(axis), rotation=angle, ha="center", va="center", fontsize=9)
+        x, y = (a + b) / 2 + 0.16 * outward
+        axes.text(x, y, frequency_label(axis), rotation=angle, ha="center", va="center", fontsize=9)
 
 
 def _probe() -> None:
@@ -132,9 +141,9 @@ def _probe() -> None:
     print(TRYING, flush=True)
     if hasattr(signal, "alarm"):
         signal.alarm(_PROBE_SECONDS)
-    plotter = pyvista.Plotter(off_screen=True, window_size=(32, 32))
+    plotter = pyvista.Plotter(off_screen=True, window_size=[32, 32])
     plotter.add_mesh(pyvista.Cube())
-    drawn = np.ptp(plotter.screenshot(return_img=True)) > 0
+    drawn = np.ptp(np.asarray(plotter.screenshot(return_img=True))) > 0
     plotter.close()
     if hasattr(signal, "alarm"):
         signal.alarm(0)

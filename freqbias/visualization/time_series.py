@@ -7,6 +7,7 @@ with every time and can be left incomplete.
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from freqbias.errors import InputError
 from freqbias.files import atomic_file
 from freqbias.meshes import FrequencyMesh
 from freqbias.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import h5py
 
 SUFFIX = ".vtkhdf"
 #: VTK's numbers of the linear cells, by meshio's names.
@@ -75,7 +79,7 @@ def write_series(
             output.stop_if_asked()
 
 
-def _write_mesh(root, mesh: FrequencyMesh) -> None:
+def _write_mesh(root: "h5py.Group", mesh: FrequencyMesh) -> None:
     kind, cells = mesh.linear_cells()
     points = np.zeros((len(mesh.nodes), 3))
     points[:, : mesh.dimension] = mesh.nodes
@@ -92,7 +96,7 @@ def _write_mesh(root, mesh: FrequencyMesh) -> None:
         root[f"NumberOf{name}"] = np.array([count])
 
 
-def _create_fields(root, times: int, nodes: int) -> list:
+def _create_fields(root: "h5py.Group", times: int, nodes: int) -> "list[h5py.Dataset]":
     group = root.create_group("PointData")
     fields = []
     for name, unit in FIELDS.items():
@@ -105,7 +109,7 @@ def _create_fields(root, times: int, nodes: int) -> list:
     return fields
 
 
-def _write_steps(root, times: np.ndarray, nodes: int) -> None:
+def _write_steps(root: "h5py.Group", times: np.ndarray, nodes: int) -> None:
     """Where each time begins in the arrays: the mesh is the same at all times, the point data follow one another."""
     count = len(times)
     steps = root.create_group("Steps")
