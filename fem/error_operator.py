@@ -1,8 +1,6 @@
 """The operator of the error: M u' = -A u, the weak form of u' = rho_0 (div(D grad u) - c u) (THEORY section 2)."""
 
 import copy
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -14,7 +12,8 @@ from dolfinx.fem import petsc
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from freqbias.errors import FreqbiasError, NumericalError
+from freqbias.errors import NumericalError
+from freqbias.fem.form_compiler import compile_form
 from freqbias.fem.space import Space
 from freqbias.meshes import FrequencyMesh
 
@@ -27,23 +26,13 @@ class ErrorOperator:
 
     ``damping`` c and ``diffusion`` D are evaluated at Gauss points inside of the cells, so they may jump between
     cells; the boundary is natural (no flux). Where both vanish u stays as it is. ``density`` is rho_0.
-    Raises NumericalError if a symbol is negative or not finite somewhere.
+    Raises NumericalError if a symbol is negative or not finite somewhere, InputError if forms cannot be compiled here.
     """
 
     def __init__(self, mesh: FrequencyMesh, damping: Symbol, diffusion: Symbol, density: float, comm: MPI.Comm):
         self.density = density
-        try:
-            self.space = Space(mesh, comm)
-            self._assemble(damping, diffusion)
-        except FreqbiasError:
-            raise
-        except Exception as error:
-            compiler = os.environ.get("CC", "gcc").split()[0]
-            if shutil.which(compiler) is None and shutil.which("cc") is None:
-                raise FreqbiasError(
-                    f"no C compiler found ({compiler}): DOLFINx compiles its forms; install gcc or set CC"
-                ) from error
-            raise
+        self.space = Space(mesh, comm)
+        self._assemble(damping, diffusion)
 
     def _assemble(self, damping: Symbol, diffusion: Symbol) -> None:
         V, msh, degree = self.space.V, self.space.msh, self.space.mesh.degree
@@ -54,11 +43,17 @@ class ErrorOperator:
         u, v = ufl.TrialFunction(V), ufl.TestFunction(V)
         dx = ufl.Measure("dx", domain=msh, metadata={"quadrature_degree": quadrature_degree})
         rho = fem.Constant(msh, PETSc.ScalarType(self.density))
-        self.A = _matrix(rho * (D * ufl.dot(ufl.grad(u), ufl.grad(v)) + c * u * v) * dx)
-        self.M = _matrix(u * v * dx)
+        self.A = self._matrix(rho * (D * ufl.dot(ufl.grad(u), ufl.grad(v)) + c * u * v) * dx)
+        self.M = self._matrix(u * v * dx)
         self._source, self._result = self.M.createVecs()
         self.largest_damping = self._maximum(c)
         self.largest_diffusion = self._maximum(D)
+
+    def _matrix(self, form: ufl.Form) -> PETSc.Mat:
+        matrix = petsc.assemble_matrix(compile_form(form, self.space.comm))
+        matrix.assemble()
+        matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+        return matrix
 
     def _symbol(self, Q: fem.FunctionSpace, symbol: Symbol, name: str) -> fem.Function:
         function = fem.Function(Q)
@@ -112,10 +107,3 @@ class ErrorOperator:
         """Sum over all ranks of left.T @ right for local arrays (n_local,) or (n_local, k)."""
         product = np.asarray(left.T @ right)
         return product if self.space.comm.size == 1 else self.space.comm.allreduce(product)
-
-
-def _matrix(form: ufl.Form) -> PETSc.Mat:
-    matrix = petsc.assemble_matrix(fem.form(form))
-    matrix.assemble()
-    matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
-    return matrix

@@ -56,6 +56,10 @@ def main() -> None:
     os.environ.setdefault("UCX_TLS", "self,sm,tcp")
     # The small dense problems in here run up to a hundred times slower on BLAS threads that share busy cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not os.environ.get("XDG_CACHE_HOME"):  # DOLFINx would take an empty one for the working folder
+        os.environ.pop("XDG_CACHE_HOME", None)
+    if os.path.expanduser("~") == "~":  # a user of whom the system knows nothing: as logins do, for DOLFINx needs one
+        os.environ["HOME"] = "/"
     _open_standard_streams()
     with reported_failures():
         try:

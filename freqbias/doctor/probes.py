@@ -16,6 +16,8 @@ from freqbias.doctor.checks import NOT_THERE
 
 #: Free disk below which not even the form cache and a small run fit, and free memory that libraries alone take.
 _LEAST_DISK, _LEAST_MEMORY = 200e6, 700e6
+#: Bytes that two forms take in their cache.
+_CACHED = 2**20
 
 
 class ProbeError(Exception):
@@ -46,13 +48,13 @@ def compiler() -> str:
     return path
 
 
-def cache() -> str:
-    """Write into the folder of compiled forms."""
-    folder = Path(os.getenv("XDG_CACHE_HOME") or Path.home() / ".cache") / "fenics"
+def cache(folder: Path | None = None) -> str:
+    """Write into the ``folder`` of compiled forms, as much as a few of them take."""
+    folder = folder or Path(os.getenv("XDG_CACHE_HOME") or Path.home() / ".cache") / "fenics"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"probe")
+            file.write(bytes(_CACHED))
     except OSError as error:
         raise ProbeError(f"{folder} cannot be written: {error.strerror}") from error
     return str(folder)
