@@ -1,6 +1,7 @@
 """The command line as a user sees it: status, messages, files; serial and under mpirun."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -47,6 +48,20 @@ def test_help_and_version(command):
     for name in ("run", "solve", "kernel", "train", "compare", "budget", "study", "export", "mesh", "rerun", "doctor"):
         assert f"  {name} " in shown.stdout
     assert command("--version").stdout.startswith("freqbias 0.")
+
+
+def test_a_terminal_without_unicode_gets_escapes(problem_file, tmp_path):
+    small = ["--set", "network.width=40", "--set", "mesh.cells=[20]", "--budget", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "freqbias", "run", problem_file, "--out", tmp_path / "run", *small],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\xb7" in done.stdout + done.stderr
+    assert done.stdout.isascii()
 
 
 def test_run_writes_all_artefacts(command, problem_file, tmp_path):

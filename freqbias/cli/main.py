@@ -1,5 +1,6 @@
 """Entry point of ``freqbias``."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -62,18 +63,30 @@ def main() -> None:
         os.environ["HOME"] = "/"
     _open_standard_streams()
     with reported_failures():
+        for word in sys.argv[1:]:
+            if any("\ud800" <= character <= "\udfff" for character in word):  # a byte that Python could not decode
+                raise _mistake(f"{word}: file names and options must be UTF-8")
         try:
             status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         except typer.TyperException as error:  # of the command line: typer would say it in several lines
-            if int(os.environ.get("PMI_SIZE", "1")) > 1:
-                from mpi4py import MPI  # noqa: F401 (so that rank 0 alone speaks)
-            raise InputErrorOnEveryRank(error.format_message()) from error
+            raise _mistake(error.format_message()) from error
         sys.stdout.flush()  # here its failure can still be told
         sys.exit(status)
 
 
+def _mistake(message: str) -> InputErrorOnEveryRank:
+    """In the command line, which every rank reads: under mpirun, rank 0 alone speaks."""
+    if int(os.environ.get("PMI_SIZE", "1")) > 1:
+        from mpi4py import MPI  # noqa: F401 (who speaks is asked of MPI, if it is loaded)
+    return InputErrorOnEveryRank(message)
+
+
 def _open_standard_streams() -> None:
-    """Where a standard stream is closed (``>&-``), no file that is opened later may get its number."""
+    """Standard streams that take what is written to them.
+
+    Where one is closed (``>&-``), no file that is opened later may get its number. What its encoding lacks, as ASCII
+    does Greek letters and arrows, is written as an escape.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -81,6 +94,9 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

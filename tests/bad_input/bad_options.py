@@ -17,6 +17,8 @@ def change(text: str, *message: str) -> Case:
 CASES = [
     option(("No such command 'slove'", "solve"), "slove"),
     option(("--bogus",), "--bogus"),
+    option(("\\udce9.toml", "UTF-8"), "solve", "\udce9.toml", "--out", "out/s.nc", ranks=True),
+    option(("out\\udce9.nc", "UTF-8"), "solve", "problem.toml", "--out", "out\udce9.nc"),
     option(("PROBLEM.toml",), "solve"),
     option(("--out",), "solve", "problem.toml"),
     option(("--out",), "solve", "problem.toml", "--out"),
