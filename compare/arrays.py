@@ -83,9 +83,9 @@ def to_frame(comparison: "Comparison") -> "pd.DataFrame":
 
     rows = []
     for pair, error in comparison.relative_error.items():
-        if error is None:
-            continue
         phase = comparison.phase[pair]
+        if error is None or phase is None:
+            continue
         columns = {
             "pair": pair,
             "time": comparison.times,

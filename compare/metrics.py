@@ -112,8 +112,8 @@ class Comparison:
         """
         if self.theory is None or "network" not in self.spectra:
             return None
-        times = (self.decay.emergence_time, self.profiles.emergence_time)
-        return tuple(found["network"] / found[self.theory] for found in times)
+        decay, profiles = self.decay.emergence_time, self.profiles.emergence_time
+        return decay["network"] / decay[self.theory], profiles["network"] / profiles[self.theory]
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -165,12 +165,12 @@ class Comparison:
         return next((key for key, error in self.relative_error.items() if error is not None), None)
 
     @property
-    def max_relative_error(self) -> dict[str, float | None]:
+    def max_relative_error(self) -> Found:
         """The largest relative error over time of each pair."""
         return {key: None if error is None else float(error.max()) for key, error in self.relative_error.items()}
 
     @property
-    def max_relative_error_band(self) -> dict[str, tuple[float, float] | None]:
+    def max_relative_error_band(self) -> Found:
         """The band of the relative error at the time at which its mean is largest."""
         return {
             key: None if band is None else tuple(band[:, self.relative_error[key].argmax()].tolist())
@@ -178,7 +178,7 @@ class Comparison:
         }
 
     @property
-    def worst_time(self) -> dict[str, float | None]:
+    def worst_time(self) -> Found:
         """The learning time of the largest relative error of each pair."""
         return {
             key: None if error is None else float(self.times[error.argmax()])
@@ -251,8 +251,9 @@ def _theory(spectra: dict[str, ErrorSpectra]) -> str | None:
 
 
 def _as_compared(spectra: dict[str, ErrorSpectra]) -> dict[str, ErrorSpectra]:
-    theory = spectra.get(_theory(spectra))
-    return {level: as_compared(one, theory) for level, one in spectra.items()}
+    theory = _theory(spectra)
+    reference = None if theory is None else spectra[theory]
+    return {level: as_compared(one, reference) for level, one in spectra.items()}
 
 
 def _reported_problem(spectra: dict[str, ErrorSpectra]) -> Problem:

@@ -116,18 +116,19 @@ def _missing(comparison: Comparison) -> str:
 
 def _seeds(comparison: Comparison) -> str:
     """Does the difference of the pair that decides average out over the seeds?"""
-    key = comparison.headline
-    of_mean = None if key is None else comparison.relative_error_of_mean[key]
-    pair = next((pair for pair in comparison.pairs if pair.key == key), None)
+    pair = next((pair for pair in comparison.pairs if pair.key == comparison.headline), None)
+    if pair is None:
+        return ""
+    of_mean = comparison.relative_error_of_mean[pair.key]
     if of_mean is None:
-        if pair is None or not comparison.spectra[pair.level].seeds:
+        if not comparison.spectra[pair.level].seeds:
             return ""
         return (
             f"Every seed starts from an error of its own and the {comparison.names[pair.reference]} from their mean, "
             f"so the mean over {len(comparison.spectra[pair.level].seeds)} seeds is compared."
         )
-    k = int(np.argmax(comparison.relative_error[key]))
-    single, mean = comparison.relative_error[key][k], of_mean[k]
+    k = int(np.argmax(comparison.relative_error[pair.key]))
+    single, mean = comparison.relative_error[pair.key][k], of_mean[k]
     text = (
         f"At t = {short(comparison.times[k])} a single {comparison.names[pair.level]} is {short(single, 2)} away from "
         f"the {comparison.names[pair.reference]}, the mean over {comparison.seed_count} seeds {short(mean, 2)}"

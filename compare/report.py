@@ -1,6 +1,7 @@
 """``report.html``: one self-contained page that says whether theory and network agree, and shows why."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from freqbias.compare.metrics import Comparison
@@ -74,7 +75,7 @@ def _readouts(comparison: Comparison) -> list[Readout]:
     return [Readout(title, columns) for title, columns in groups.items() if columns]
 
 
-def _texts(values) -> list[str]:
+def _texts(values: Iterable[float]) -> list[str]:
     return [short(float(value), 2) for value in values]
 
 

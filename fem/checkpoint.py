@@ -86,7 +86,7 @@ class Checkpoint:
             known = sum(block["columns"] for block in blocks[name])
             if values.shape[1] > known:
                 whole = self._space.gather(values[:, known:])
-                if self._comm.rank == 0:
+                if whole is not None:
                     blocks[name].append(self._write(f"{name}-{known}-{self._number}", whole))
         if self._comm.rank == 0:
             arrays = {name: self._write(f"{name}-{self._number}", values) for name, values in kept.arrays.items()}

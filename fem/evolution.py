@@ -105,7 +105,7 @@ def evolve(
             window.restore(_spaces(kept, present.windows), kept.facts["shifts"])
         kept = None
 
-        def keep(window=window):
+        def keep(window: Window = window) -> None:
             if store.due():
                 store.save(_kept(present, window, values, estimates))
 

@@ -1,7 +1,8 @@
 """Systems (M + gamma A) x = b for few gamma and many b."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -48,14 +49,14 @@ class ShiftedSystems:
         self.factorizations = 0
         self.solves = 0
         self.iterations = 0
-        self.gamma = None
+        self.gamma: float | None = None
         self._tolerance = tolerance
         self._petsc = dict(petsc or {})
         if method == "auto":
             method = default_method(operator, memory)
         self._matrix = operator.M.duplicate(copy=True)
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
-        self._ksp = self._multigrid = None
+        self._multigrid: PETSc.KSP | None = None
         self._ksp = self._configured(self._cholesky if method == "cholesky" else self._conjugate_gradients, self._petsc)
         self.direct = self._ksp.getType() == PETSc.KSP.Type.PREONLY
         dimension = operator.space.mesh.dimension
@@ -68,7 +69,7 @@ class ShiftedSystems:
         package = f" ({pc.getFactorSolverType()})" if self.direct else ""
         return f"{self._ksp.getType()} {pc.getType()}{package}"
 
-    def _configured(self, configure, petsc: Mapping) -> PETSc.KSP:
+    def _configured(self, configure: Callable[[PETSc.KSP], None], petsc: Mapping[str, Any]) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.operator.space.comm)
         ksp.setOptionsPrefix(self.prefix)
         ksp.setOperators(self._matrix)
@@ -83,9 +84,9 @@ class ShiftedSystems:
             raise InputErrorOnEveryRank(f"solver.petsc = {dict(petsc)}: PETSc refuses these options") from error
         return ksp
 
-    def _forget(self, petsc: Mapping) -> None:
+    def _forget(self, options: Iterable[str]) -> None:
         database = PETSc.Options(self.prefix)
-        for key in petsc:
+        for key in options:
             database.delValue(key)
 
     def _cholesky(self, ksp: PETSc.KSP) -> None:

@@ -1,7 +1,6 @@
 """The PDE level of a problem: from the network's initial error to its spectra at all output times."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from freqbias.fem.evolution import Evolution, evolve
 from freqbias.fem.shifted_systems import ShiftedSystems
 from freqbias.fem.symmetry import Folding, fold
 from freqbias.problem import Problem
-from freqbias.progress import Progress, silent
+from freqbias.progress import Progress, part_of, silent
 from freqbias.spectra import ErrorSpectra
 
 
@@ -39,9 +38,7 @@ def solve(
     or NumericalError if the result cannot be trusted.
     """
     began, before = time.perf_counter(), memory_plan.resident()
-    if problem.unpredicted is not None:
-        raise problem.fail(problem.unpredicted)
-    optimizer, family = problem.optimizer, problem.family
+    family, optimizer = problem.known_family, problem.linear_optimizer
     folding = fold(problem.mesh, family) if symmetric else Folding((), problem.mesh, problem.mesh)
     operator = ErrorOperator(folding.mesh, family.damping, family.diffusion, problem.density, comm)
     starts = folding.parts(problem.initial_spectrum, operator.space.nodes)
@@ -74,7 +71,7 @@ def solve(
             most_vectors=plan.vectors,
             systems=systems,
             store=store,
-            progress=lambda done, number=number: progress((number + done) / len(starts)),
+            progress=part_of(progress, number, len(starts)),
         )
         systems.destroy()  # only now: after a failure of this rank the others would not join in
         evolutions.append(evolution)
@@ -174,8 +171,7 @@ class _PartStore:
         for number, evolution in enumerate(self._finished):
             values = np.moveaxis(evolution.values, 0, 1)
             fields[f"part-{number}"] = values.reshape(len(values), -1)
-            plain = {**vars(replace(evolution, values=None))}
-            del plain["values"]
+            plain = {name: fact for name, fact in vars(evolution).items() if name != "values"}
             plain |= {"error_estimates": evolution.error_estimates.tolist(), "columns": evolution.values.shape[2]}
             facts.append(plain)
         arrays = {}

@@ -1,5 +1,7 @@
 """The finite-element space on a frequency mesh, and the way between its local numbering and that of the mesh."""
 
+from typing import Any
+
 import basix.ufl
 import numpy as np
 from dolfinx import fem
@@ -21,7 +23,7 @@ class Space:
     def __init__(self, mesh: FrequencyMesh, comm: MPI.Comm):
         self.mesh = mesh
         self.comm = comm
-        self.msh = _box(mesh, comm) if isinstance(mesh, BoxMesh) else _imported(mesh, comm)
+        self.msh = _distributed(mesh, comm)
         # Gauss-Lobatto points, on tensor cells those of BoxMesh.
         element = basix.ufl.element("Lagrange", self.msh.basix_cell(), mesh.degree, basix.LagrangeVariant.gll_warped)
         self.V = fem.functionspace(self.msh, element)
@@ -55,9 +57,9 @@ class Space:
         return whole
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """The inverse of ``gather``: local arrays (n_local, k) of an array (n, k) that rank 0 holds."""
+        """The inverse of ``gather``: local arrays (n_local, k) of an array (n, k) on rank 0, None elsewhere."""
         tail, dtype = self.comm.bcast(None if whole is None else (whole.shape[1:], whole.dtype))
-        if self.comm.rank > 0:
+        if whole is None:
             self.comm.Send(self._numbers, dest=0)
             local = np.empty((self.n_local, *tail), dtype=dtype)
             self.comm.Recv(local, source=0)
@@ -73,13 +75,21 @@ class Space:
         return self.comm.bcast(self.gather(local))
 
 
+def _distributed(mesh: FrequencyMesh, comm: MPI.Comm) -> dolfinx_mesh.Mesh:
+    if isinstance(mesh, BoxMesh):
+        return _box(mesh, comm)
+    if isinstance(mesh, UnstructuredMesh):
+        return _imported(mesh, comm)
+    raise TypeError(f"{type(mesh).__name__} has no counterpart in DOLFINx")
+
+
 def _box(mesh: BoxMesh, comm: MPI.Comm) -> dolfinx_mesh.Mesh:
     """Build the grid in index space, cell edges at whole numbers, and move its vertices to the grid lines."""
     cells = [int(n) for n in mesh.cells]
     if mesh.dimension == 1:
         msh = dolfinx_mesh.create_interval(comm, cells[0], [0.0, float(cells[0])])
     else:
-        corners = [np.zeros(mesh.dimension), np.array(cells, dtype=float)]
+        corners: list[Any] = [np.zeros(mesh.dimension), np.array(cells, dtype=float)]
         create = dolfinx_mesh.create_rectangle if mesh.dimension == 2 else dolfinx_mesh.create_box
         msh = create(comm, corners, cells, _CELLS[mesh.dimension])
     x = msh.geometry.x
@@ -90,7 +100,8 @@ def _box(mesh: BoxMesh, comm: MPI.Comm) -> dolfinx_mesh.Mesh:
 
 def _imported(mesh: UnstructuredMesh, comm: MPI.Comm) -> dolfinx_mesh.Mesh:
     """Hand all cells in on rank 0; DOLFINx spreads them over the ranks."""
-    shape = basix.ufl.element("Lagrange", mesh.cell_kind, 1, shape=(mesh.dimension,))
+    # DOLFINx takes all elements of basix.ufl, whatever it declares.
+    shape: Any = basix.ufl.element("Lagrange", mesh.cell_kind, 1, shape=(mesh.dimension,))
     mine = slice(None) if comm.rank == 0 else slice(0)
     cells = np.ascontiguousarray(mesh.cells[mine], dtype=np.int64)
     vertices = np.ascontiguousarray(mesh.vertices[mine])

@@ -8,7 +8,9 @@ all parts together are n real unknowns instead of 2 n, the largest system is 2^d
 Exact: it is the same Galerkin solution.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 
 import numpy as np
@@ -47,7 +49,7 @@ class Folding:
             factors.append(factor)
         return factors
 
-    def parts(self, spectrum, nodes: np.ndarray) -> list[np.ndarray]:
+    def parts(self, spectrum: Callable[[np.ndarray], np.ndarray], nodes: np.ndarray) -> list[np.ndarray]:
         """Real start vectors (n_local, k) for every parity: k = 1 if the folding is complete, else 2 (real, imaginary).
 
         ``spectrum`` maps frequencies (n, d) to complex values (n,); ``nodes`` (n_local, d) lie in ``mesh``.
@@ -62,7 +64,8 @@ class Folding:
             values = np.split(spectrum(np.concatenate([nodes * factor for factor in signs])), len(signs))
         parts = []
         for odd in self.parities:
-            part = sum(_character(odd, flips) * u for flips, u in zip(self.parities, values, strict=True)) / len(values)
+            terms = (_character(odd, flips) * u for flips, u in zip(self.parities, values, strict=True))
+            part = reduce(np.add, terms) / len(values)
             if not self.is_complete():
                 parts.append(np.column_stack([part.real, part.imag]))
             else:
@@ -74,7 +77,7 @@ class Folding:
 
     def unfold(self, parts: list[np.ndarray]) -> np.ndarray:
         """u (T, n) complex on the whole mesh of the parts (T, n_folded, k) on the folded one, one for each parity."""
-        if not self.axes:
+        if not (self.axes and isinstance(self.mesh, BoxMesh) and isinstance(self.whole, BoxMesh)):  # no other is folded
             return parts[0][:, :, 0] + 1j * parts[0][:, :, 1]
         count, shape = len(parts[0]), self.mesh.shape
         whole = np.zeros((count, *self.whole.shape), dtype=complex)
@@ -103,8 +106,10 @@ def fold(mesh: FrequencyMesh, family: Family, hermitian: bool = True) -> Folding
 
     ``hermitian``: the error is real.
     """
-    axes = [axis for axis in range(mesh.dimension) if _is_even(mesh, family, axis)] if isinstance(mesh, BoxMesh) else []
-    if not axes or not hermitian:
+    if not isinstance(mesh, BoxMesh) or not hermitian:
+        return Folding((), mesh, mesh)
+    axes = [axis for axis in range(mesh.dimension) if _is_even(mesh, family, axis)]
+    if not axes:
         return Folding((), mesh, mesh)
     lines = [line[line >= 0] if axis in axes else line for axis, line in enumerate(mesh.axes)]
     return Folding(tuple(axes), mesh, BoxMesh(tuple(lines), mesh.degree))

@@ -24,14 +24,16 @@ def step(
     work = M.createVecLeft()
     ts = PETSc.TS().create(operator.space.comm)
 
-    def residual(ts, t, u, u_dot, result):
+    def residual(ts: PETSc.TS, t: float, u: PETSc.Vec, u_dot: PETSc.Vec, result: PETSc.Vec) -> None:
         M.mult(u_dot, result)
         A.mult(u, work)
         result.axpy(1.0, work)
 
-    present_shift = None
+    present_shift: float | None = None
 
-    def derivative(ts, t, u, u_dot, shift, J, P):
+    def derivative(
+        ts: PETSc.TS, t: float, u: PETSc.Vec, u_dot: PETSc.Vec, shift: float, J: PETSc.Mat, P: PETSc.Mat
+    ) -> None:
         nonlocal present_shift
         if shift == present_shift:  # an untouched matrix keeps its factorization: one for all stages of a step
             return
@@ -41,7 +43,7 @@ def step(
         P.axpy(1.0, A, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
 
     prefix = f"freqbias_step_{id(ts)}_"
-    options = {"snes_type": "ksponly"}
+    options: dict[str, str | bool] = {"snes_type": "ksponly"}
     if scheme.startswith("bdf"):
         options |= {"ts_type": "bdf", "ts_bdf_order": scheme[3:]}
     elif scheme.startswith("arkimex"):

@@ -136,12 +136,12 @@ class Window:
 
     # Errors
 
-    def _response(self, part: _Part, times: np.ndarray | None = None):
+    def _response(self, part: _Part, times: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
         """How the part acts on the first state, which is u."""
         return lambda rates: self._transition(rates, self.times if times is None else times)[0, part.state]
 
     def _surrogate(self, part: _Part) -> SpectralSurrogate:
-        if part.surrogate_solves == len(self.shifts):
+        if part.surrogate is not None and part.surrogate_solves == len(self.shifts):
             return part.surrogate
         rates, weights = part.space.rates_and_weights()
         times = self.times[_sample(len(self.times))]
@@ -225,7 +225,7 @@ class Window:
         for part in self.parts:
             for target in range(self.shape[2]):
 
-                def response(rates, target=target, part=part):
+                def response(rates: np.ndarray, target: int = target, part: _Part = part) -> np.ndarray:
                     return self._transition(rates, time)[target, part.state]
 
                 states[:, part.column, target] += part.space.basis @ part.space.coefficients(response)[0]

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Buffer, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -107,8 +107,8 @@ class _PatientFile(io.FileIO):
         if self.waiting:
             raise KeyboardInterrupt
 
-    def write(self, content) -> int:
-        content = memoryview(content).cast("B")
+    def write(self, buffer: Buffer) -> int:
+        content = memoryview(buffer).cast("B")
         try:
             done = 0
             while self.error is None and done < len(content):

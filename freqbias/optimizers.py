@@ -135,7 +135,7 @@ def optimizer_for(training: TrainingSettings) -> LinearOptimizer | None:
     return None
 
 
-def steps_to(times: np.ndarray, learning_rate: float) -> np.ndarray:
+def steps_to(times: np.ndarray | float, learning_rate: float) -> np.ndarray:
     """Number of steps (T,) after which the learning time is nearest to each of ``times`` (T,)."""
     return np.rint(np.asarray(times) / learning_rate).astype(np.int64)
 

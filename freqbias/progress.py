@@ -12,6 +12,11 @@ def silent(done: float) -> None:
     """The progress that nobody looks at."""
 
 
+def part_of(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of part ``number`` of ``count`` equal parts."""
+    return lambda done: progress((number + done) / count)
+
+
 @contextmanager
 def progress_bar(title: str, shown: bool = True) -> Iterator[Progress]:
     """Show a bar while the block runs; it yields the function to call with the part done."""

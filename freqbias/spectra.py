@@ -291,3 +291,10 @@ def _checked(dataset: "xr.Dataset", source: str) -> StoredSpectra:
         raise InputError(f"{source}: frequency does not hold the nodes of the mesh of its problem")
     info = {k.removeprefix("info_"): v for k, v in dataset.attrs.items() if k.startswith("info_")}
     return StoredSpectra(source, level, problem, times, loss, info, seeds, parts)
+
+
+def of_first_process(spectra: ErrorSpectra | None) -> ErrorSpectra:
+    """The spectra that a computation of several processes returns to the first, which one alone is; others get None."""
+    if spectra is None:
+        raise RuntimeError("only the first process of a computation has its spectra")
+    return spectra

@@ -1,6 +1,7 @@
 """The empirical tangent kernel, that of a network's own parameters at the start of training, and its flow."""
 
 import time
+from functools import reduce
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ def empirical_kernel(network: Network, points: np.ndarray, seed: int = 0) -> np.
         for other in blocks[number:]:
             columns = slice(first, first + len(other))
             right = left if other is block else weighted(other)
-            values = sum(a @ b.T for a, b in zip(left, right, strict=True)).cpu().numpy()
+            values = reduce(torch.add, (a @ b.T for a, b in zip(left, right, strict=True))).cpu().numpy()
             kernel[rows, columns] = values
             kernel[columns, rows] = values.T
             first = columns.stop

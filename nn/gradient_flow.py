@@ -4,7 +4,7 @@ Near its start a wide network is linear in its parameters: the integrator solves
 spaces of the tangent kernel, so that its steps are limited by what is not linear, and not by the fastest mode.
 """
 
-from math import log1p
+from math import log1p, sqrt
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ _SAFETY, _SMALLEST_CHANGE, _LARGEST_CHANGE = 0.7, 0.1, 10.0
 _MOST_REJECTIONS = 25
 #: A step of less than this part of all learning time is none.
 _SHORTEST = 1e-9
+#: In single precision an estimate of an error is at most so many times what rounding changes in a velocity.
+_ROUNDING = 8.0
 #: Place of the second and the third stage in a step.
 _SECOND, _THIRD = 0.5, 2 / 3
 
@@ -55,7 +57,8 @@ class ExponentialRungeKutta(Stepper):
         self._vectors = 0
         self._products = 0
         self._size = last
-        self._scale: torch.Tensor | None = None
+        #: Norms (S,) of the initial errors; empty before the first step.
+        self._scale = torch.empty(0)
 
     def step(self, now: float, end: float) -> tuple[float, torch.Tensor]:
         before = self.state()
@@ -70,15 +73,17 @@ class ExponentialRungeKutta(Stepper):
     def _step(self, start: list[torch.Tensor], now: float, end: float) -> tuple[float, torch.Tensor]:
         objective = self.objective
         kernel = TangentKernel(objective)
-        if self._scale is None:
+        if not len(self._scale):
             self._scale = objective.norm(kernel.residual)
             self.largest_rate = largest_rate(kernel, objective, settled=1e-2)
+        single = kernel.residual.dtype == torch.float32
         loss = 0.5 * objective.norm(kernel.residual).square()
         velocity = kernel.to_parameters(kernel.residual)
         size, remaining = self._size, end - now
         # Two equal steps instead of one that leaves a sliver.
         size = remaining if size >= remaining else min(size, max(remaining / 2, size / 2))
         space = self._space(kernel, kernel.residual)
+        rounding = _ROUNDING * self._noise(kernel, start, velocity) if single else 0.0
         for _ in range(_MOST_REJECTIONS):
             try:
                 size, error = self._attempt(kernel, space, start, velocity, size, now)
@@ -86,7 +91,7 @@ class ExponentialRungeKutta(Stepper):
                 raise
             except NumericalError:  # frequencies that no transform can take: far too long a step
                 error = np.inf
-            allowed = self._allowed(now, size)
+            allowed = self._allowed(now, size) + rounding * min(size, sqrt(size / self.largest_rate))
             # The error grows as the third power, what is allowed as the first.
             change = _SAFETY * np.sqrt(allowed / error) if error > 0 else _LARGEST_CHANGE
             if error <= allowed:
@@ -114,19 +119,36 @@ class ExponentialRungeKutta(Stepper):
 
     def state(self) -> dict[str, np.ndarray]:
         numbers = {key: np.array(getattr(self, name)) for key, name in _NUMBERS.items()}
-        return numbers if self._scale is None else numbers | {"scale": self._scale.cpu().numpy()}
+        return numbers if not len(self._scale) else numbers | {"scale": self._scale.cpu().numpy()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         for key, name in _NUMBERS.items():
             setattr(self, name, state[key].item())
-        scale = state.get("scale")
-        self._scale = None if scale is None else torch.tensor(scale, device=self.objective.network.trained[0].device)
+        scale = state.get("scale", np.empty(0))
+        self._scale = torch.tensor(scale, device=self.objective.network.trained[0].device)
 
     def _allowed(self, now: float, size: float) -> float:
         """The error that a step may make."""
         rate = self.largest_rate
         part = log1p(rate * (now + size)) - log1p(rate * now)
         return self.training.tolerance * part / log1p(rate * self.last)
+
+    def _noise(self, kernel: TangentKernel, start: list[torch.Tensor], velocity: list[torch.Tensor]) -> float:
+        """How much the velocity of the predictions changes, relative to the initial error, with the last bits of theta.
+
+        Its estimates of errors are differences of velocities, which do not become smaller than this with the step.
+        """
+        random = torch.Generator().manual_seed(self.steps)
+        nearby = []
+        for theta in start:
+            signs = torch.randint(2, theta.shape, generator=random).to(theta)
+            nearby.append(theta * (1 + (2 * signs - 1) * torch.finfo(theta.dtype).eps))
+        self._move_to(nearby)
+        here = TangentKernel(self.objective)
+        changed = [a - b for a, b in zip(here.to_parameters(here.residual), velocity, strict=True)]
+        self._move_to(start)
+        rates = self.objective.norm(kernel.to_predictions(changed)) / self._scale
+        return self.objective.processes.agreed(float(rates.max()))
 
     def _space(self, kernel: TangentKernel, start: torch.Tensor) -> LanczosSpace:
         return LanczosSpace(kernel, start, self.objective.weights, min(_MOST_VECTORS, start.shape[1]))
@@ -136,7 +158,15 @@ class ExponentialRungeKutta(Stepper):
             # Behind autograd's back: linearizations hold for the start of the step, to which rejected steps return.
             parameter.data.copy_(value)
 
-    def _attempt(self, kernel, space, start, velocity, size, now) -> tuple[float, float]:
+    def _attempt(
+        self,
+        kernel: TangentKernel,
+        space: LanczosSpace,
+        start: list[torch.Tensor],
+        velocity: list[torch.Tensor],
+        size: float,
+        now: float,
+    ) -> tuple[float, float]:
         """Move by one step of at most ``size``: what it was, and the estimated error, relative to the initial one.
 
         In the notation of the paper, with F = -``velocity`` and D_i = g(U_i) - g(theta).

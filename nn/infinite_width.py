@@ -67,7 +67,7 @@ def _product(problem: Problem) -> KernelProduct | None:
         error = max(error, _PRODUCT_ERROR_IN_SPACE)
     threads = problem.settings.training.threads
     try:
-        return kernel_product(problem.family, problem.points, problem.grid_shape, error, threads)
+        return kernel_product(problem.known_family, problem.points, problem.grid_shape, error, threads)
     except HeavyTailsError as error:
         if count <= _MOST_EIGENVECTORS_OF_HEAVY_TAILS:
             return None
@@ -75,7 +75,7 @@ def _product(problem: Problem) -> KernelProduct | None:
 
 
 def _by_eigenvectors(problem: Problem, progress: Progress) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    kernel = kernel_matrix(problem.family, problem.points, problem.grid_shape)
+    kernel = kernel_matrix(problem.known_family, problem.points, problem.grid_shape)
     progress(0.3)
     errors, largest_rate = matrix_flow(kernel, problem, problem.initial_error)
     progress(0.9)
@@ -100,7 +100,7 @@ def _by_lanczos(
         )
     largest_rate = largest_eigenvalue(rates, count, most_vectors)
     check_stable(problem, largest_rate)
-    flow = KrylovFlow(rates, problem.optimizer, largest_rate, tolerance, most_vectors)
+    flow = KrylovFlow(rates, problem.linear_optimizer, largest_rate, tolerance, most_vectors)
     values = np.empty((len(problem.times), len(problem.mesh.nodes)), dtype=complex)
     loss = np.empty(len(problem.times))
     for which, states in flow.run(roots * problem.initial_error, problem.times, progress):

@@ -13,7 +13,7 @@ _NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 class Interruption:
     """Whether training shall stop: it looks before every gradient."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         #: The signal that asks for it, None as long as none does.
         self.signal: signal.Signals | None = None
 

@@ -1,6 +1,7 @@
 """Products with the infinite-width kernel on the samples, without its matrix."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import finufft
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import fft
 from freqbias.errors import NumericalError
 from freqbias.families import Family
 from freqbias.nn.kernel_matrix import grid_differences
-from freqbias.nn.kernel_series import kernel_series
+from freqbias.nn.kernel_series import KernelSeries, kernel_series
 
 #: Most modes of a series: finufft then takes about 1 GiB.
 _MOST_MODES = 2**24
@@ -88,7 +89,8 @@ class SeriesProduct(KernelProduct):
         reach, dimension = np.ptp(points, axis=0), points.shape[1]
         origin = np.zeros((1, dimension))
         sizes = [float(kernel(origin)[0]) for kernel in _kernels(family)]
-        series, errors = [], [0.0]
+        series: list[KernelSeries] = []
+        errors = [0.0]
         for kernel, size in zip(_kernels(family), sizes, strict=True):
             if size > 0 and not (series and _proportional(family, points)):
                 series.append(kernel_series(kernel, reach, tolerance, _MOST_MODES))
@@ -101,6 +103,7 @@ class SeriesProduct(KernelProduct):
             )
         super().__init__(points, max(errors))
         amplitudes, frequencies = slice(0, 1), slice(1, None)
+        parts: list[tuple[slice, KernelSeries, np.ndarray | float]]
         if sizes[1] == 0:
             parts = [(amplitudes, series[0], 1.0)]
         elif len(series) == 1:
@@ -162,9 +165,9 @@ def kernel_product(
     return SeriesProduct(family, points, tolerance, threads)
 
 
-def _kernels(family: Family):
+def _kernels(family: Family) -> list[Callable[[np.ndarray], np.ndarray]]:
     """C and D as functions of differences (n, d)."""
-    return [lambda z, which=which: family.stationary_kernels(z)[which] for which in range(2)]
+    return [lambda z: family.stationary_kernels(z)[0], lambda z: family.stationary_kernels(z)[1]]
 
 
 def _proportional(family: Family, points: np.ndarray) -> bool:

@@ -1,12 +1,13 @@
 """All output times of a linear optimizer from Krylov spaces of the decay-rate operator, with error bounds."""
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 
 from freqbias.errors import ConvergenceError
 from freqbias.nn.lanczos import LanczosBasis, SymmetricOperator
-from freqbias.optimizers import LinearOptimizer
+from freqbias.optimizers import DiscreteOptimizer, LinearOptimizer
 from freqbias.progress import Progress, silent
 
 #: Times per decade at which the defect is looked at, and the first one in units of 1 / largest rate.
@@ -142,9 +143,12 @@ class _Window:
 
     def states(self, times: np.ndarray, state: int) -> np.ndarray:
         """State number ``state`` (T, N) at ``times`` (T,)."""
-        return sum(
-            basis.combine(self._optimizer.transition(basis.ritz()[0], times)[state, number])
-            for number, basis in self._bases.items()
+        return reduce(
+            np.add,
+            (
+                basis.combine(self._optimizer.transition(basis.ritz()[0], times)[state, number])
+                for number, basis in self._bases.items()
+            ),
         )
 
     def _times(self, times: np.ndarray, largest_rate: float) -> np.ndarray:
@@ -152,10 +156,10 @@ class _Window:
         last = times[-1]
         first = min(_FIRST_TIME / largest_rate, last)
         count = 2 + int(_PER_DECADE * np.log10(last / first))
-        step = self._optimizer.learning_rate if np.isfinite(self._optimizer.largest_stable_rate()) else None
         between = np.geomspace(first, last, count)
-        if step is None:
+        if not isinstance(self._optimizer, DiscreteOptimizer):
             return np.unique(np.concatenate([[0.0], between, times]))
+        step = self._optimizer.learning_rate
         # Two neighbours each, since a mode may change its sign with every step.
         steps = np.rint(np.concatenate([between, times]) / step)
         steps = np.unique(np.concatenate([[0.0], steps, steps + 1]))
@@ -180,7 +184,7 @@ def _largest_gain(optimizer: LinearOptimizer, largest_rate: float, last: float) 
 
     The defect enters a step as the gradient does, through the derivative of the step by the rate.
     """
-    if not np.isfinite(optimizer.largest_stable_rate()):
+    if not isinstance(optimizer, DiscreteOptimizer):
         return 1.0
     step = optimizer.learning_rate
     one = optimizer.transition(np.array([0.0, 1.0]), np.array([step]))[:, :, 0]

@@ -43,7 +43,7 @@ class LanczosBasis:
     @property
     def invariant(self) -> bool:
         """Whether B maps the space to itself, up to rounding: then all that follows from it is exact."""
-        return self.dimension > 0 and self._beside[-1] <= 30 * np.finfo(float).eps * self._size
+        return self.dimension > 0 and bool(self._beside[-1] <= 30 * np.finfo(float).eps * self._size)
 
     @property
     def _size(self) -> float:

@@ -23,16 +23,16 @@ def matrix_flow(kernel: np.ndarray, problem: Problem, initial_error: np.ndarray)
     rates, modes = eigh(kernel, driver="evd", overwrite_a=True, check_finite=False)
     rates = np.maximum(rates, 0.0)
     check_stable(problem, rates[-1])
-    response = problem.optimizer.response(rates, problem.times)
+    response = problem.linear_optimizer.response(rates, problem.times)
     errors = (response * (modes.T @ (roots * initial_error))) @ modes.T
     return errors / roots, float(rates[-1])
 
 
 def check_stable(problem: Problem, largest_rate: float) -> None:
     """Raises DivergenceError, naming the largest stable learning rate, if modes of ``largest_rate`` grow."""
-    stable = problem.optimizer.largest_stable_rate()
+    stable = problem.linear_optimizer.largest_stable_rate()
     if largest_rate > stable * (1 + 1e-9):
-        learning_rate = problem.settings.training.learning_rate
+        learning_rate = problem.settings.training.step_size
         raise DivergenceError(
             f"{problem.source}: training.learning_rate = {learning_rate:.6g} makes the fastest mode grow: the largest "
             f"stable learning rate is {learning_rate * stable / largest_rate:.6g} (largest decay rate "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import torch
 from torch import distributed
@@ -54,7 +55,7 @@ class Processes:
         """What ``work`` returns; if it raises a FreqbiasError on one of the processes, all raise it."""
         if not self.connected:
             return work()
-        failure = result = None
+        failure: FreqbiasError | None = None
         try:
             result = work()
         except FreqbiasError as error:
@@ -64,7 +65,7 @@ class Processes:
 
     def from_first[T](self, work: Callable[[], T]) -> T:
         """What ``work`` returns on process 0, which alone does it, on each of them; so also a FreqbiasError."""
-        found = [self.together(lambda: work() if self.rank == 0 else None)]
+        found: list[Any] = [self.together(lambda: work() if self.rank == 0 else None)]
         if self.size > 1:
             with _others_needed():
                 distributed.broadcast_object_list(found)
@@ -100,7 +101,7 @@ class Processes:
         return torch.cat(parts, dim=1).to(share.device)
 
     def _raise_first(self, failure: FreqbiasError | None) -> None:
-        failures = [None] * self.size
+        failures: list[FreqbiasError | None] = [None] * self.size
         with _others_needed():
             distributed.all_gather_object(failures, failure)
         for error in failures:

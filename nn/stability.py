@@ -51,7 +51,7 @@ class DivergenceGuard:
         # The loss of a batch of samples may well be larger than the first.
         if training.optimizer == "gradient-flow" or training.batch is not None:
             return True
-        return training.learning_rate <= self.largest_stable_learning_rate
+        return training.step_size <= self.largest_stable_learning_rate
 
     @cached_property
     def largest_stable_learning_rate(self) -> float:
@@ -59,7 +59,7 @@ class DivergenceGuard:
         problem = self._problem
         if problem.optimizer is None or not np.isfinite(problem.optimizer.largest_stable_rate()):
             return inf
-        return problem.settings.training.learning_rate * problem.optimizer.largest_stable_rate() / largest_rate(problem)
+        return problem.settings.training.step_size * problem.optimizer.largest_stable_rate() / largest_rate(problem)
 
     def divergence(self, steps: int, now: float) -> DivergenceError:
         """The error after ``steps`` steps at learning time ``now``."""
@@ -67,8 +67,8 @@ class DivergenceGuard:
         if training.optimizer == "gradient-flow":
             given, advice = f"training.tolerance = {training.tolerance:g}", "try a smaller one"
         else:
-            given = f"training.learning_rate = {training.learning_rate:.6g}"
-            advice = f"{training.optimizer} has no known bound, try {training.learning_rate / 10:.4g}"
+            given = f"training.learning_rate = {training.step_size:.6g}"
+            advice = f"{training.optimizer} has no known bound, try {training.step_size / 10:.4g}"
             if stable < inf:
                 advice = f"the largest stable learning rate is about {stable:.4g}"
         return DivergenceError(

@@ -64,10 +64,10 @@ class TorchStepper(Stepper):
     def __init__(self, objective: Objective, training: TrainingSettings, last: float):
         super().__init__(objective, training, last)
         ratio = objective.network.learning_rate_ratio
-        self._rates = [training.learning_rate * ratio(p) for p in objective.network.trained]
+        self._rates = [training.step_size * ratio(p) for p in objective.network.trained]
         parameters = zip(objective.network.trained, self._rates, strict=True)
         self._optimizer = self.optimizer([{"params": [parameter], "lr": rate} for parameter, rate in parameters])
-        self._all_steps = int(steps_to(last, training.learning_rate))
+        self._all_steps = int(steps_to(last, training.step_size))
         self._batches = None
         if training.batch is not None:
             self._batches = MiniBatches(objective.samples, training.batch, training.all_seeds)
@@ -83,7 +83,7 @@ class TorchStepper(Stepper):
         loss = self.objective.gradient(rows)
         self._optimizer.step()
         self.steps += 1
-        return self.steps * self.training.learning_rate, loss
+        return self.steps * self.training.step_size, loss
 
     def state(self) -> dict[str, np.ndarray]:
         gather = self.objective.processes.gather

@@ -1,7 +1,7 @@
 """Training of a network, recording the error spectrum."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -262,7 +262,7 @@ def _measured_threads(problem: Problem, device: torch.device, processes: Process
         return 1
     network = network_for(problem, device, processes)
 
-    def gradient(count: int):
+    def gradient(count: int) -> Callable[[], None]:
         objective = Objective(network, evaluator_for(problem, count, device), problem.target_values, problem.weights)
 
         def run() -> None:

@@ -67,24 +67,24 @@ def align(levels: Mapping[str, Level]) -> Aligned:
     check_comparable(list(own.values()))
     problem = next(iter(own.values())).problem
     notes: dict[str, list[str]] = {level: [] for level in levels}
+    foreign = {level: _checked(one, problem) for level, one in levels.items() if isinstance(one, PlainSpectra)}
     differences = {}
-    for level, one in levels.items():
-        if isinstance(one, PlainSpectra):
-            levels[level] = _checked(one, problem)
-            notes[level] += levels[level].notes
-            differences[level] = initial_difference(levels[level], problem)
-            if differences[level] > _NOTEWORTHY:
-                percent = f"{100 * differences[level]:.2g} %"
-                notes[level].append(f"the initial spectrum differs by {percent} from that of the samples")
+    for level, plain in foreign.items():
+        notes[level] += plain.notes
+        differences[level] = initial_difference(plain, problem)
+        if differences[level] > _NOTEWORTHY:
+            percent = f"{100 * differences[level]:.2g} %"
+            notes[level].append(f"the initial spectrum differs by {percent} from that of the samples")
+    levels |= foreign
     names = {level: _name(level, one, levels) for level, one in levels.items()}
     meshes = {names[level]: one.mesh for level, one in levels.items()}
     mesh = common_mesh(meshes, [names[level] for level in own])
-    for level, difference in differences.items():
-        if _loses(levels[level], mesh, problem) > difference + _COARSE:
+    for level, plain in foreign.items():
+        if _loses(plain, mesh, problem) > differences[level] + _COARSE:
             mesh = common_mesh(meshes, [names[level]], whole=True)
             break
     lost = {level: left_out(one.mesh, one.runs[:, 0], mesh) for level, one in levels.items()}
-    worst = max(lost, key=lost.get)
+    worst = max(lost, key=lambda level: lost[level])
     if not lost[worst] <= _LEFT_OUT:
         reaches = ", ".join(f"{name} has {reach_in_words(one)}" for name, one in meshes.items())
         raise InputError(
@@ -177,4 +177,4 @@ def _breakpoints(one: Level) -> list[np.ndarray] | None:
     """Where the solution of the PDE has kinks: at jumps of the law. Other levels know no such places."""
     if not isinstance(one, ErrorSpectra) or one.level != "pde" or one.problem.family is None:
         return None
-    return [np.unique([-points, points]) for points in one.problem.settings.network.law.breakpoints()]
+    return [np.unique([-points, points]) for points in one.problem.family.breakpoints(one.problem.dimension)]

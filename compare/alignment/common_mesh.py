@@ -24,8 +24,7 @@ def common_mesh(meshes: dict[str, FrequencyMesh], candidates: list[str], whole: 
             return wanted
     for name in candidates:
         others = [other for key, other in meshes.items() if key != name]
-        is_box = isinstance(meshes[name], BoxMesh)
-        cut = _cut_box(meshes[name], others, whole) if is_box else _cut_cells(meshes[name], others)
+        cut = _cut(meshes[name], others, whole)
         if cut is not None:
             return cut
     reaches = [f"{name} has {reach_in_words(mesh)}" for name, mesh in meshes.items()]
@@ -101,6 +100,12 @@ def _between(mesh: BoxMesh, lower: np.ndarray, upper: np.ndarray, whole: bool) -
         if len(axes[-1]) < 2 or high <= low:
             return None
     return BoxMesh(tuple(axes), mesh.degree)
+
+
+def _cut(mesh: FrequencyMesh, others: list[FrequencyMesh], whole: bool) -> FrequencyMesh | None:
+    if isinstance(mesh, BoxMesh):
+        return _cut_box(mesh, others, whole)
+    return _cut_cells(mesh, others) if isinstance(mesh, UnstructuredMesh) else None
 
 
 def _cut_cells(mesh: UnstructuredMesh, others: list[FrequencyMesh]) -> UnstructuredMesh | None:

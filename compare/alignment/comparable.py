@@ -80,7 +80,7 @@ def _physical_settings(spectra: ErrorSpectra) -> dict[str, Any]:
 
 def _flat(prefix: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Nested settings under the keys of a problem file, the family of each table first."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in sorted(settings.items(), key=lambda item: item[0] != "family"):
         found |= _flat(f"{prefix}.{key}", value) if isinstance(value, dict) else {f"{prefix}.{key}": value}
     return found

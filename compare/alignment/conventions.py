@@ -88,7 +88,7 @@ def _hypotheses(plain: PlainSpectra, problem: Problem, shifted: bool) -> Iterato
             continue
         for changes, one in ((cycles, expected), ((*cycles, _CONJUGATE), expected.conj())):
             shift = _shift(values, one, weights, nodes, size) if shifted else None
-            if shifted and np.all(np.abs(shift) <= _SMALL_SHIFT * size):
+            if shift is not None and np.all(np.abs(shift) <= _SMALL_SHIFT * size):
                 continue
             moved = one if shift is None else one * np.exp(-1j * nodes @ shift)
             yield _Hypothesis(changes, *_fit(values, moved, weights), None if shift is None else shift / scale)

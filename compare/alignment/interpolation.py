@@ -47,6 +47,8 @@ def interpolation(
         return _SameNodes(numbers)
     if isinstance(source, BoxMesh):
         return _GridSplines(source, target, breakpoints or [np.empty(0)] * source.dimension)
+    if not isinstance(source, UnstructuredMesh):
+        raise TypeError(f"no way is known from a {type(source).__name__}")
     if source.dimension == 2 and source.degree == 1:
         return _CloughTocher(source, target)
     return _Elements(source, target)
@@ -217,7 +219,8 @@ class _CloughTocher:
             # Beyond the hull of a part, but for rounding, there is nothing to measure.
             missed = np.nan_to_num(self._from(part, values)(self._nodes) - values)
             errors.append(float(np.sqrt(np.sum(self._weights * np.abs(missed) ** 2))))
-        return found, extrapolated(*errors, 2 ** (-_CLOUGH_TOCHER_ORDER / 2))
+        half, quarter = errors
+        return found, extrapolated(half, quarter, 2 ** (-_CLOUGH_TOCHER_ORDER / 2))
 
     @staticmethod
     def _from(part: tuple[np.ndarray, Delaunay], values: np.ndarray) -> CloughTocher2DInterpolator:

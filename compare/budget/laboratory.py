@@ -130,6 +130,8 @@ class Laboratory:
 
     def remove_files(self) -> None:
         """Remove the files of spectra: nothing is left that could need them."""
+        if self._folder is None:
+            return
         for path in self._folder.glob("*.nc"):
             path.unlink()
         if self._folder.is_dir() and not any(self._folder.iterdir()):

@@ -15,7 +15,7 @@ from freqbias.compare.status import Status
 from freqbias.errors import FreqbiasError, Interrupted, StorageError
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
-from freqbias.spectra import LEVELS, ErrorSpectra
+from freqbias.spectra import LEVELS, ErrorSpectra, of_first_process
 
 if TYPE_CHECKING:
     from freqbias.compare.metrics import Comparison
@@ -71,7 +71,7 @@ def measure_budget(
         for kind in _order(kinds, laboratory, seconds)
     }
     progress(1.0)
-    if folder is not None and not laboratory.unfinished:
+    if not laboratory.unfinished:
         laboratory.remove_files()
     ordered = [effects[kind] for kind in kinds]
     return error_budget(laboratory.mesh, comparison.times, laboratory.difference, laboratory.initial, ordered)
@@ -148,13 +148,13 @@ def _solve(problem: Problem, progress: Progress) -> ErrorSpectra:
 
     from freqbias.fem import solve
 
-    return solve(problem, MPI.COMM_SELF, progress)
+    return of_first_process(solve(problem, MPI.COMM_SELF, progress))
 
 
 def _train(problem: Problem, progress: Progress) -> ErrorSpectra:
     from freqbias.nn import train
 
-    return train(problem, progress)
+    return of_first_process(train(problem, progress))
 
 
 def _kernel_flow(problem: Problem, progress: Progress) -> ErrorSpectra:

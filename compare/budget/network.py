@@ -9,6 +9,7 @@ from freqbias.compare.budget.change import Change, Measurement, noise_of
 from freqbias.compare.budget.laboratory import OutOfTimeError
 from freqbias.compare.budget.variants import smaller_steps, trained, variant
 from freqbias.compare.numbers import short
+from freqbias.network_settings import FourierFeaturesSettings
 from freqbias.problem import Problem
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ class Width(Change):
 
     def measure(self, laboratory: "Laboratory") -> Measurement:
         problem = laboratory.problem("network")
-        changes, network = {}, _without_batches(laboratory)
+        changes: dict[str, Any] = {}
+        network = _without_batches(laboratory)
         if _flow(laboratory) and not self._careful(laboratory):
             changes, network = _finer_flow(problem), _fine(laboratory)
-        if problem.settings.network.sampling == "random":
-            width = _multiple_of_four(4 * problem.settings.network.width)
+        settings = _two_layers(problem)
+        if settings.sampling == "random":
+            width = _multiple_of_four(4 * settings.width)
             changes |= _WITHOUT_BATCHES | {"network.width": width, "network.sampling": "quadrature"}
             wide = laboratory.result("network-wide-4", "network", trained(problem, changes))
             values = network.values - wide.values
@@ -70,8 +73,9 @@ class Width(Change):
         self, laboratory: "Laboratory", problem: Problem, network: "Result", changes: dict[str, Any]
     ) -> Measurement:
         """Widen until what is left to infinite width, the kernel flow, is small or extrapolation explains it."""
-        before, kernel = problem.settings.network.width, laboratory.level("kernel").values
+        before, kernel = _two_layers(problem).width, laboratory.level("kernel").values
         last, values, remaining = network, np.zeros_like(kernel), 0.0
+        caveat: str | None = None
         for number in range(1, _MOST_WIDENINGS + 1):
             factor = 4**number
             wider = trained(problem, changes | {"network.width": factor * before})
@@ -144,7 +148,7 @@ class Step(Change):
         response = laboratory.result("kernel-half", "kernel", variant(kernel_problem, changes, times=times))
         # An error of first order: half of the step leaves half of it.
         values = 2 * ((network.values - kernel.values) - (half.values - response.values))
-        rate = problem.settings.training.learning_rate
+        rate = problem.settings.training.step_size
         change = f"steps of half the size (learning rate {short(changes['training.learning_rate'])} instead of "
         change += f"{short(rate)}), extrapolated"
         return Measurement(values, change, noise_of(2 * network.noise, 2 * half.noise))
@@ -197,6 +201,14 @@ def _without_batches(laboratory: "Laboratory") -> "Result":
     if not has_batches(laboratory):
         return laboratory.level("network")
     return laboratory.result("network-full", "network", trained(laboratory.problem("network"), _WITHOUT_BATCHES))
+
+
+def _two_layers(problem: Problem) -> FourierFeaturesSettings:
+    """The settings of the network. Raises InputError if it is of a family without a limit of infinite width."""
+    network = problem.settings.network
+    if not isinstance(network, FourierFeaturesSettings):
+        raise problem.fail(f'network.family = "{network.family}" has no limit of infinite width here')
+    return network
 
 
 def _multiple_of_four(width: int) -> int:

@@ -65,6 +65,11 @@ class BudgetTerm:
         """The largest error over time."""
         return None if self.error is None else float(self.error.max())
 
+    @property
+    def peak(self) -> float:
+        """The same as a number, 0 where there is none."""
+        return self.largest or 0.0
+
 
 @dataclass(frozen=True)
 class ErrorBudget:
@@ -82,7 +87,7 @@ class ErrorBudget:
     @property
     def measured(self) -> list[BudgetTerm]:
         """The terms with a number, the largest one first."""
-        return sorted((term for term in self.terms if term.error is not None), key=lambda term: -term.largest)
+        return sorted((term for term in self.terms if term.error is not None), key=lambda term: -term.peak)
 
     @property
     def missing(self) -> list[BudgetTerm]:
@@ -107,9 +112,9 @@ class ErrorBudget:
         None where all are within their noise, or where what they leave unexplained is larger.
         """
         terms = [term for term in self.measured if term.status is Status.MEASURED]
-        if not self.consistent and terms and terms[0].largest < self.unexplained.max():
+        if not self.consistent and terms and terms[0].peak < self.unexplained.max():
             return []
-        return terms[:1] + [term for term in terms[1:2] if term.largest * _DOMINATES > terms[0].largest]
+        return terms[:1] + [term for term in terms[1:2] if term.peak * _DOMINATES > terms[0].peak]
 
     @property
     def sentence(self) -> str:
@@ -136,8 +141,8 @@ class ErrorBudget:
         return f"{names[0].upper()}{names[1:]} make most of the difference"
 
     def _largest(self, term: BudgetTerm) -> str:
-        when = short(float(self.times[term.error.argmax()]))
-        return f"{short(term.largest, 2)} of the initial error at t = {when}"
+        size = f"{short(term.largest, 2)} of the initial error"
+        return size if term.error is None else f"{size} at t = {short(float(self.times[term.error.argmax()]))}"
 
     def _sum(self) -> str:
         count, part = len(self.measured), f"{short(100 * self.closure, 2)} %"
@@ -175,8 +180,7 @@ def error_budget(
             status = Status.WITHIN_NOISE if error.max() <= effect.noise else Status.MEASURED
         texts = (effect.key, effect.name, effect.meaning, effect.change)
         terms.append(BudgetTerm(*texts, status, effect.reason, error, effect.noise))
-    norms = [mesh.norm(values) / initial for values in (difference, rest)]
-    return ErrorBudget(times, *norms, tuple(terms))
+    return ErrorBudget(times, mesh.norm(difference) / initial, mesh.norm(rest) / initial, tuple(terms))
 
 
 def budget_numbers(budget: ErrorBudget) -> dict[str, Any]:
@@ -257,9 +261,9 @@ def read_budget(path: str | os.PathLike) -> ErrorBudget:
                         noise=float(one["noise"].values),
                     )
                 )
-            curves = [stored[name].values for name in ("time", "total", "unexplained")]
+            times, total, unexplained = (stored[name].values for name in ("time", "total", "unexplained"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not a file of an error budget: {error}") from error
-    return ErrorBudget(*curves, tuple(terms))
+    return ErrorBudget(times, total, unexplained, tuple(terms))

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.families import Family
 from freqbias.laws.product import grid_points
-from freqbias.meshes import BoxMesh, FrequencyMesh, UnstructuredMesh
-from freqbias.optimizers import DiscreteOptimizer, LinearOptimizer
+from freqbias.meshes import BoxMesh, FrequencyMesh
+from freqbias.optimizers import DiscreteOptimizer
 from freqbias.problem import Problem
 
 #: Points, weights and initial error of the samples.
@@ -58,9 +57,9 @@ def smaller_steps(problem: Problem) -> tuple[dict[str, Any], np.ndarray]:
     """
     training = problem.settings.training
     if training.optimizer == "gradient-descent":
-        return {"training.learning_rate": training.learning_rate / 2}, problem.times
+        return {"training.learning_rate": training.step_size / 2}, problem.times
     changes = {
-        "training.learning_rate": training.learning_rate / 4,
+        "training.learning_rate": training.step_size / 4,
         "training.momentum": (1 + training.momentum) / 2,
     }
     return changes, problem.times / 2
@@ -71,11 +70,10 @@ def more_samples(problem: Problem) -> Problem:
 
     The target is the same function, standardized and tapered as before.
     """
-    data = problem.settings.data
-    if data.sampling == "grid":
+    if problem.grid_shape is not None:
         points = [2 * count for count in problem.grid_shape]
     else:
-        points = [2**problem.dimension * data.points[0]]
+        points = [2**problem.dimension * len(problem.points)]
     changed = problem.changed({"data.points": points})
     changed.target = problem.target  # not read again: files are averaged over the spacing of the samples
     changed.mesh, changed.times = problem.mesh, problem.times
@@ -118,23 +116,22 @@ def larger_box(problem: Problem, factor: float, largest_rate: float = np.inf) ->
     changes: dict[str, Any] = {"data.lower": lower.tolist(), "data.upper": upper.tolist()}
     if problem.grid_shape is not None:
         changes["data.points"] = [int(n) for n in shape + 2 * added]
-    discrete = isinstance(problem.optimizer, DiscreteOptimizer)
-    if discrete:
-        changes["training.learning_rate"] = ratio * problem.settings.training.learning_rate
+    if isinstance(problem.optimizer, DiscreteOptimizer):
+        changes["training.learning_rate"] = ratio * problem.optimizer.learning_rate
     changed = variant(problem, changes, samples, times=ratio * problem.times)
-    if discrete:
+    if isinstance(changed.optimizer, DiscreteOptimizer):
         stable = _STABLE * changed.optimizer.largest_stable_rate()
         known = largest_rate / ratio if np.isfinite(largest_rate) else 0.0
         changed.optimizer = _Limited(changed.optimizer, max(stable, known))
     return changed, ratio
 
 
-class _Limited(LinearOptimizer):
+class _Limited(DiscreteOptimizer):
     """The responses of a discrete optimizer, with no mode faster than ``largest_rate``."""
 
     def __init__(self, optimizer: DiscreteOptimizer, largest_rate: float):
-        self._optimizer, self._largest_rate = optimizer, largest_rate
-        self.states, self.learning_rate = optimizer.states, optimizer.learning_rate
+        super().__init__(optimizer.learning_rate)
+        self._optimizer, self._largest_rate, self.states = optimizer, largest_rate, optimizer.states
 
     def transition(self, rates: np.ndarray, times: np.ndarray) -> np.ndarray:
         return self._optimizer.transition(np.minimum(rates, self._largest_rate), times)
@@ -155,10 +152,10 @@ def finer_mesh(problem: Problem) -> tuple[FrequencyMesh, str]:
     Cells of boxes in 1D and 2D are halved, elsewhere the degree is raised; boxes reach further where they can.
     """
     mesh = problem.mesh
-    if isinstance(mesh, UnstructuredMesh):
+    if not isinstance(mesh, BoxMesh):
         degree = min(mesh.degree + 1, _HIGHEST_DEGREE)
-        return UnstructuredMesh(mesh.vertices, mesh.cells, mesh.cell_kind, degree), f"degree {degree}"
-    axes = _longer_axes(problem)
+        return mesh.with_degree(degree), f"degree {degree}"
+    axes = _longer_axes(problem, mesh)
     longer = any(len(a) > len(b) for a, b in zip(axes, mesh.axes, strict=True))
     reach = ""
     if longer:
@@ -170,18 +167,18 @@ def finer_mesh(problem: Problem) -> tuple[FrequencyMesh, str]:
     return BoxMesh(tuple(axes), degree), f"degree {degree}{reach}"
 
 
-def _longer_axes(problem: Problem) -> list[np.ndarray]:
+def _longer_axes(problem: Problem, mesh: BoxMesh) -> list[np.ndarray]:
     """The grid lines with cells of the last size added at both ends: not beyond what the samples tell apart.
 
     None are added where no frequency moves: there nothing changes.
     """
-    mesh, limits = problem.mesh, problem.nyquist * (1 + 1e-9)
+    limits = problem.nyquist * (1 + 1e-9)
     axes = []
     for lines, limit in zip(mesh.axes, limits, strict=True):
         above = _beyond(lines[-1], lines[-1] - lines[-2], limit)
         below = -_beyond(-lines[0], lines[1] - lines[0], limit)[::-1]
         axes.append(np.concatenate([below, lines, above]))
-    family: Family = problem.family
+    family = problem.known_family
     outside = grid_points(axes)
     outside = outside[~mesh.contains(outside)]
     return axes if len(outside) and family.damping(outside).any() else list(mesh.axes)

@@ -95,7 +95,7 @@ class ChangedTheory:
         """Decay rates (N,) and modes (N, N) of the kernel flow on the samples."""
         samples = self._samples
         roots = np.sqrt(samples.weights)
-        family = ChangedFamily(self._problem.family, diffusion, stretch)
+        family = ChangedFamily(self._problem.known_family, diffusion, stretch)
         kernel = kernel_matrix(family, samples.points, samples.grid_shape)
         return eigh(roots[:, None] * kernel * roots, driver="evd", overwrite_a=True)
 
@@ -105,7 +105,7 @@ class ChangedTheory:
 
     def _symbols(self, stretch: float) -> tuple[np.ndarray, np.ndarray]:
         """c and D (n,) at the frequencies."""
-        family = ChangedFamily(self._problem.family, 1.0, stretch)
+        family = ChangedFamily(self._problem.known_family, 1.0, stretch)
         return family.damping(self._frequencies), family.diffusion(self._frequencies)
 
     @cached_property
@@ -132,16 +132,16 @@ def thinned_samples(problem: Problem) -> Samples:
     points, weights, errors, shape = problem.points, problem.weights, problem.initial_error, problem.grid_shape
     if shape is None or np.ptp(weights) > 1e-9 * weights.max():
         return Samples(points, weights, errors, shape)
-    strides = [_largest_stride(problem, axis) for axis in range(len(shape))]
+    strides = [_largest_stride(problem, axis, count) for axis, count in enumerate(shape)]
     picked = np.arange(len(points)).reshape(shape)[tuple(slice((s - 1) // 2, None, s) for s in strides)]
     numbers = picked.ravel()
     return Samples(points[numbers], np.full(len(numbers), 1 / len(numbers)), errors[numbers], picked.shape)
 
 
-def _largest_stride(problem: Problem, axis: int) -> int:
-    """How many times wider the grid may be on ``axis``: a divisor of its points, so that the cells fill the box."""
-    count, cutoff = problem.grid_shape[axis], np.abs(problem.mesh.bounds).max(axis=0)[axis]
-    damping, nodes = problem.family.damping, problem.mesh.nodes
+def _largest_stride(problem: Problem, axis: int, count: int) -> int:
+    """How many times wider the grid may be on ``axis``: divides ``count`` points, so that cells fill the box."""
+    cutoff = np.abs(problem.mesh.bounds).max(axis=0)[axis]
+    damping, nodes = problem.known_family.damping, problem.mesh.nodes
     nodes = nodes[:: max(1, len(nodes) // 2000)]
     largest = damping(nodes).max()
     for stride in range(count // 2, 1, -1):

@@ -4,6 +4,7 @@ Simple changes of the theory, each with one number (``HYPOTHESES_OF_…``), are 
 of the difference is reported, unless the difference is no larger than methods and chance allow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,15 +67,17 @@ def diagnose(comparison: "Comparison") -> list[Finding]:
     None if there is no network or no theory, or if the difference is small or may be chance. What remains of a
     difference may be anything, even noise that looks like the mistake: so an explanation must leave little of it.
     """
-    if comparison.theory is None or "network" not in comparison.spectra:
+    if comparison.theory is None or comparison.headline is None or "network" not in comparison.spectra:
         return []
     if comparison.max_relative_error[comparison.headline] <= _SMALL:
         return []
-    evidence = Evidence.of(comparison)
+    evidence = Evidence.of(comparison, comparison.theory)
     if evidence.chance > _CHANCE:
         return []
     share = evidence.initial_share
-    hypotheses = HYPOTHESES_OF_CONVENTION if share > _AT_FIRST else ()
+    hypotheses: list[Callable[[Evidence], Explanation | None]] = []
+    if share > _AT_FIRST:
+        hypotheses += HYPOTHESES_OF_CONVENTION
     if share < _FROM_THE_START:
         hypotheses += HYPOTHESES_OF_DYNAMICS
     found = [explanation for hypothesis in hypotheses if (explanation := hypothesis(evidence)) is not None]

@@ -44,9 +44,9 @@ class Evidence:
     chance: float
 
     @classmethod
-    def of(cls, comparison: "Comparison") -> "Evidence":
-        """That of a comparison that has a network and a theory."""
-        theory = comparison.spectra[comparison.theory]
+    def of(cls, comparison: "Comparison", level: str) -> "Evidence":
+        """That of a comparison that has a network and the theory ``level``."""
+        theory = comparison.spectra[level]
         pairs = matched_runs(comparison.spectra["network"], theory)
         mesh, problem = theory.mesh, comparison.problem
         rows = np.unique(np.rint(np.linspace(0, len(theory.times) - 1, _TIMES)).astype(int))
@@ -63,7 +63,7 @@ class Evidence:
         return cls(
             problem=problem,
             mesh=mesh,
-            name=comparison.names[comparison.theory],
+            name=comparison.names[level],
             times=theory.times[rows],
             frequencies=mesh.nodes[nodes],
             volumes=volumes,
@@ -71,7 +71,7 @@ class Evidence:
             network=whole[:, nodes] + differences.mean(axis=0),
             theory=whole[:, nodes],
             whole_theory=whole,
-            chance=_chance(problem, differences, weights, comparison.max_relative_error[comparison.headline]),
+            chance=_chance(problem, differences, weights, comparison.max_relative_error[f"network_vs_{level}"]),
         )
 
     @cached_property

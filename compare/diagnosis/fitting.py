@@ -33,8 +33,8 @@ def fitted_factor(
     of the increasing factors ``tried``, and the factor then around it, both by Brent's method in the logarithm.
     """
     best = int(np.argmin([at_first_sight(factor) for factor in tried]))
-    ends = np.log(tried)[[max(best - 1, 0), min(best + 1, len(tried) - 1)]]
-    near = _minimum(at_first_sight, *ends, _ROUGHLY)
+    low, high = np.log(tried)[[max(best - 1, 0), min(best + 1, len(tried) - 1)]]
+    near = _minimum(at_first_sight, low, high, _ROUGHLY)
     if near.unexplained > _HOPELESS:
         return None
     fit = near

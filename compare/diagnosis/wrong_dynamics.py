@@ -8,10 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from freqbias.compare.diagnosis.changed_theory import ChangedTheory
 from freqbias.compare.diagnosis.evidence import Evidence, Explanation
 from freqbias.compare.diagnosis.fitting import FittedFactor, fitted_factor
 from freqbias.compare.factor_names import in_words, rate_factors
 from freqbias.compare.numbers import short, vector
+from freqbias.network_settings import FourierFeaturesSettings
 
 #: Factors that are tried first.
 _RATES = np.geomspace(1e-4, 1e4, 25)
@@ -43,12 +45,12 @@ def time_scale(evidence: Evidence) -> Explanation | None:
 
 def amplitude_std(evidence: Evidence) -> Explanation | None:
     """The network's D is q^2 times the theory's."""
-    if not _moving(evidence):
+    cheap, network = _moving_theory(evidence), evidence.problem.settings.network
+    if cheap is None or not isinstance(network, FourierFeaturesSettings):
         return None
-    fit = _fitted_change(evidence, lambda q: {"diffusion": q**2})
+    fit = _fitted_change(evidence, cheap, lambda q: {"diffusion": q**2})
     if fit is None or fit.factor**2 < _NO_DIFFUSION:
         return None
-    network = evidence.problem.settings.network
     sigma, ratio = network.amplitude_std, network.frequency_rate_ratio
     return Explanation(
         key="amplitude_std",
@@ -63,12 +65,13 @@ def amplitude_std(evidence: Evidence) -> Explanation | None:
 
 def law_scale(evidence: Evidence) -> Explanation | None:
     """The network's law is q times as wide as the theory's: p(xi / q) / q^d."""
-    if evidence.changed_theory is None:
+    cheap = evidence.changed_theory
+    if cheap is None:
         return None
-    fit = _fitted_change(evidence, lambda q: {"stretch": q})
+    fit = _fitted_change(evidence, cheap, lambda q: {"stretch": q})
     if fit is None:
         return None
-    scale = getattr(evidence.problem.settings.network.law, "scale", None)
+    scale = getattr(getattr(evidence.problem.settings.network, "law", None), "scale", None)
     values = ""
     if scale is not None:
         scale = np.array(scale)
@@ -84,9 +87,9 @@ def law_scale(evidence: Evidence) -> Explanation | None:
 
 def frequency_motion(evidence: Evidence) -> Explanation | None:
     """The network's frequencies do not move."""
-    if not _moving(evidence):
+    cheap = _moving_theory(evidence)
+    if cheap is None:
         return None
-    cheap = evidence.changed_theory
     return Explanation(
         key="frequency_motion",
         parameter=0.0,
@@ -98,9 +101,9 @@ def frequency_motion(evidence: Evidence) -> Explanation | None:
 
 def theory_motion(evidence: Evidence) -> Explanation | None:
     """The theory's frequencies do not move."""
-    if not _moving(evidence):
+    cheap = _moving_theory(evidence)
+    if cheap is None:
         return None
-    cheap = evidence.changed_theory
     return Explanation(
         key="theory_motion",
         parameter=0.0,
@@ -111,14 +114,16 @@ def theory_motion(evidence: Evidence) -> Explanation | None:
     )
 
 
-def _moving(evidence: Evidence) -> bool:
+def _moving_theory(evidence: Evidence) -> ChangedTheory | None:
+    """The theory with other symbols; None if there is none, or if frequencies do not move in it."""
     family = evidence.problem.family
-    return family is not None and bool(family.diffusion(evidence.frequencies).any())
+    return evidence.changed_theory if family is not None and family.diffusion(evidence.frequencies).any() else None
 
 
-def _fitted_change(evidence: Evidence, change: Callable[[float], dict[str, float]]) -> FittedFactor | None:
+def _fitted_change(
+    evidence: Evidence, cheap: ChangedTheory, change: Callable[[float], dict[str, float]]
+) -> FittedFactor | None:
     """The factor for which the theory with this ``change`` of its symbols is nearest to the network."""
-    cheap = evidence.changed_theory
     exact_rest, rough_rest = evidence.theory - cheap(), evidence.theory - cheap.roughly()
     return fitted_factor(
         lambda factor: evidence.unexplained(exact_rest + cheap(**change(factor))),

@@ -1,5 +1,8 @@
 """What figures of curves have in common: learning time and frequency as axes, bands, limits, legends."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -34,9 +37,9 @@ def frequency_label(comparison: Comparison) -> str:
     return f"frequency ξ ({UNIT})" if comparison.problem.dimension == 1 else f"frequency |ξ| ({UNIT})"
 
 
-def level_look(level: str) -> dict:
+def level_look(level: str) -> dict[str, Any]:
     """The look of a curve over time of one level: the network as markers on a thin line."""
-    look = {"color": LEVEL_COLOURS[level], "linestyle": LEVEL_DASHES[level]}
+    look: dict[str, Any] = {"color": LEVEL_COLOURS[level], "linestyle": LEVEL_DASHES[level]}
     if level == "network":
         look |= {"marker": "o", "markerfacecolor": "none", "linewidth": 0.8}
     return look
@@ -53,7 +56,7 @@ def level_keys(comparison: Comparison, bands: bool = True) -> list[Line2D | Patc
     if comparison.theory is not None:
         keys.append(Line2D([], [], color=INK, label=comparison.names[comparison.theory]))
     if "network" in comparison.spectra:
-        look = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
+        look: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none"}
         keys.append(Line2D([], [], color=INK, label=comparison.names["network"], **look))
     if bands and comparison.seed_count > 1:
         keys.append(band_key(comparison))
@@ -62,14 +65,15 @@ def level_keys(comparison: Comparison, bands: bool = True) -> list[Line2D | Patc
 
 def level_legend(axes: Axes, comparison: Comparison, bands: bool = True) -> None:
     """A legend of ``level_keys`` above the axes, where it hides nothing; one that is there stays."""
-    if axes.get_legend() is not None:
-        axes.add_artist(axes.get_legend())
+    present = axes.get_legend()
+    if present is not None:
+        axes.add_artist(present)
     keys = level_keys(comparison, bands)
-    look = {"ncols": len(keys), "columnspacing": 1.2, "borderpad": 0.1, "borderaxespad": 0.2}
+    look: dict[str, Any] = {"ncols": len(keys), "columnspacing": 1.2, "borderpad": 0.1, "borderaxespad": 0.2}
     axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), **look)
 
 
-def draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.ndarray | None, **look) -> None:
+def draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.ndarray | None, **look: Any) -> None:
     """Draw ``values`` (T,) and their ``band`` (2, T) against time.
 
     0 has no place on a logarithmic axis, neither as time nor as value.
@@ -80,13 +84,15 @@ def draw_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.n
         draw_band(axes, times[later], band[:, later], look["color"])
 
 
-def draw_linear_over_time(axes: Axes, times: np.ndarray, values: np.ndarray, band: np.ndarray | None, **look) -> None:
+def draw_linear_over_time(
+    axes: Axes, times: np.ndarray, values: np.ndarray, band: np.ndarray | None, **look: Any
+) -> None:
     """As ``draw_over_time``, for values of either sign on an axis that is not logarithmic."""
     later = times > 0
     axes.plot(times[later], values[later], **look)
     if band is not None:
-        look = {"color": look["color"], "alpha": BAND_OPACITY, "linewidth": 0}
-        axes.fill_between(times[later], *band[:, later], **look)
+        low, high = band[:, later]
+        axes.fill_between(times[later], low, high, color=look["color"], alpha=BAND_OPACITY, linewidth=0)
 
 
 def drawn(times: np.ndarray, *curves: np.ndarray | None) -> list[np.ndarray]:
@@ -98,7 +104,7 @@ def draw_band(axes: Axes, x: np.ndarray, band: np.ndarray, colour: str, gid: str
     """Fill between the two ends (2, k) of a band, on a logarithmic axis: 0 is far below everything shown."""
     low, high = band
     floor = 1e-12 * np.nanmax(high, initial=0.0)
-    look = {"color": colour, "alpha": BAND_OPACITY, "linewidth": 0, "gid": gid}
+    look: dict[str, Any] = {"color": colour, "alpha": BAND_OPACITY, "linewidth": 0, "gid": gid}
     axes.fill_between(x, np.maximum(low, floor), np.maximum(high, floor), **look)
 
 
@@ -118,7 +124,7 @@ def time_axis(axes: Axes, times: np.ndarray) -> None:
         logarithmic(axes.xaxis, later[0] / 1.15, later[-1] * 1.15)
 
 
-def limit_magnitudes(axes: Axes, shown: list[np.ndarray | None], decades: float = _DECADES) -> None:
+def limit_magnitudes(axes: Axes, shown: Sequence[np.ndarray | None], decades: float = _DECADES) -> None:
     """A logarithmic axis for all values ``shown``, over at most ``decades``."""
     known = [values[np.isfinite(values)] for values in shown if values is not None]
     values = np.concatenate([one.ravel() for one in known]) if known else np.empty(0)

@@ -28,6 +28,8 @@ _MOST_MOVING_POINTS = 60_000
 _PIXEL_STEPS, _CELL_STEPS = 1200, 12_000
 #: Of curves that move, over at most this many decades: a thousandth of the value.
 _CURVE_STEPS, _CURVE_DECADES = 40_000, 16
+#: The attribute of an artist that holds its values at all times.
+_FRAMES = "frames"
 #: Colours of a colour scale.
 _COLOURS = 128
 
@@ -43,7 +45,7 @@ def moving_image(image: AxesImage, frames: np.ndarray) -> None:
 
 
 def _declare(artist: Artist, frames: np.ndarray) -> None:
-    artist.frames = frames
+    setattr(artist, _FRAMES, frames)
 
 
 def axes_data(figure: Figure) -> list[dict[str, Any]]:
@@ -90,13 +92,15 @@ def _axis(axes: Axes, name: str) -> dict[str, Any]:
 
 def _curve(line: Line2D, xs: list[np.ndarray]) -> dict[str, Any] | None:
     """Label, colour and values of ``line``; its x are put into ``xs`` if they are not there yet."""
-    label = line.get_label()
-    if label in ("_", "_nolegend_") or label.startswith("_child") or line.get_transform() != line.axes.transData:
+    label = str(line.get_label())
+    if label in ("_", "_nolegend_") or label.startswith("_child"):
+        return None
+    if line.axes is None or line.get_transform() != line.axes.transData:
         return None
     x, y = (np.ma.filled(np.ma.asarray(values, dtype=float), np.nan) for values in line.get_data(orig=False))
     if len(x) == 0:
         return None
-    frames = getattr(line, "frames", None)
+    frames = getattr(line, _FRAMES, None)
     most = _MOST_POINTS if frames is None else min(_MOST_POINTS, max(50, _MOST_MOVING_POINTS // len(frames)))
     step = -(-len(x) // most)
     x, y = x[::step], y[::step]
@@ -117,13 +121,15 @@ def _curve(line: Line2D, xs: list[np.ndarray]) -> dict[str, Any] | None:
 
 def _image(artist: Artist) -> dict[str, Any] | None:
     """Edges, colours and values of an image or of a grid of cells; frames instead of values where it moves."""
-    if not isinstance(artist, QuadMesh | AxesImage) or artist.get_array() is None or artist.get_array().ndim != 2:
+    if not isinstance(artist, QuadMesh | AxesImage) or not isinstance(artist.axes, Axes):
         return None
-    frames = getattr(artist, "frames", None)
-    values = artist.get_array() if frames is None else frames
+    shown, frames = artist.get_array(), getattr(artist, _FRAMES, None)
+    if shown is None or shown.ndim != 2:
+        return None
+    values = shown if frames is None else frames
     rows, columns = values.shape[-2:]
     if isinstance(artist, QuadMesh):
-        edges = artist.get_coordinates()
+        edges = np.asarray(artist.get_coordinates())
         x, y = edges[0, :, 0], edges[:, 0, 1]
     else:
         left, right, bottom, top = artist.get_extent()
@@ -132,11 +138,12 @@ def _image(artist: Artist) -> dict[str, Any] | None:
             y = y[::-1]
     centres = [_middles(edges, name, artist.axes) for edges, name in ((x, "x"), (y, "y"))]
     row, column = _thinned(rows), _thinned(columns)
-    norm = artist.norm
+    norm, label = artist.norm, str(artist.get_label())
+    low, high = artist.get_clim()
     steps = _CELL_STEPS if isinstance(artist, QuadMesh) else _PIXEL_STEPS
-    content = packed(values[..., row, :][..., column], norm.vmin, norm.vmax, steps, isinstance(norm, LogNorm))
+    content = packed(values[..., row, :][..., column], low, high, steps, isinstance(norm, LogNorm))
     image = {
-        "label": artist.get_label().removeprefix("_") if not artist.get_label().startswith("_child") else "",
+        "label": "" if label.startswith("_child") else label.removeprefix("_"),
         "x": _rounded(centres[0][column]),
         "y": _rounded(centres[1][row]),
     }

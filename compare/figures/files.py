@@ -54,7 +54,7 @@ def write_figure(drawing: "Drawing", folder: Path, style: str, formats: Sequence
     """Write one figure in all ``formats``; see ``write_figures``."""
     from matplotlib.figure import Figure
 
-    from freqbias.compare.figures.style import figure_style
+    from freqbias.compare.figures.style import figure_style, lay_out
 
     paths = []
     with figure_style(style, drawing.identifier):
@@ -62,9 +62,7 @@ def write_figure(drawing: "Drawing", folder: Path, style: str, formats: Sequence
         drawing.function(figure)
         if style == "paper":
             figure.set_size_inches(*_paper_size(figure, drawing.size))
-        # Once for all formats.
-        figure.get_layout_engine().execute(figure)
-        figure.set_layout_engine("none")
+        lay_out(figure)  # once for all formats
         for form in formats:
             path = folder / f"{drawing.identifier}.{form}"
             with atomic_path(path) as temporary:
@@ -75,7 +73,7 @@ def write_figure(drawing: "Drawing", folder: Path, style: str, formats: Sequence
 
 def _paper_size(figure: "Figure", size: tuple[float, float]) -> tuple[float, float]:
     """One column for a figure with one axes beside each other, two columns for the others."""
-    grids = [axes.get_subplotspec().get_gridspec() for axes in figure.axes if axes.get_subplotspec() is not None]
+    grids = [place.get_gridspec() for axes in figure.axes if (place := axes.get_subplotspec()) is not None]
     width, height = size
     if any(grid.ncols > 1 for grid in grids):
         return TWO_COLUMNS, TWO_COLUMNS * height / width

@@ -1,7 +1,10 @@
 """What images of the report have in common: logarithmic colour scales, colour bars, pixels of the frequency plane."""
 
+from collections.abc import Callable
+
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -13,23 +16,23 @@ from freqbias.meshes import FrequencyMesh
 DECADES = 5
 
 
-def shared_scale(arrays: list[np.ndarray], decades: float = DECADES) -> LogNorm:
-    """One logarithmic scale for all ``arrays``; its lower end must be positive even if all values are 0."""
+def scale_ends(arrays: list[np.ndarray], decades: float = DECADES) -> tuple[float, float]:
+    """The ends of one logarithmic scale for all ``arrays``; the lower one is positive even if all values are 0."""
     high = max(max(float(values.max()) for values in arrays), 1e-15)
-    return LogNorm(high * 10.0**-decades, high)
+    return high * 10.0**-decades, high
 
 
-def colour_bar(figure: Figure, image, axes, label: str) -> None:
+def colour_bar(figure: Figure, image: ScalarMappable, axes: Axes | np.ndarray, label: str) -> None:
     bar = figure.colorbar(image, ax=axes, format=power_of_ten, extend="min", pad=0.02)
     bar.ax.yaxis.set_major_locator(LogLocator(numticks=6))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.outline.set_visible(False)
-    # As an image: the gradient would otherwise be hundreds of paths.
-    bar.solids.set_rasterized(True)
+    if bar.solids is not None:  # as an image: the gradient would otherwise be hundreds of paths
+        bar.solids.set_rasterized(True)
     bar.set_label(label)
 
 
-def cell_edges(centres: np.ndarray, back=lambda values: values) -> np.ndarray:
+def cell_edges(centres: np.ndarray, back: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
     """Edges (n + 1,) of cells around ``centres`` (n,), mapped by ``back``."""
     if len(centres) == 1:
         return back(centres[0] + np.array([-0.5, 0.5]))

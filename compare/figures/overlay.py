@@ -1,6 +1,7 @@
 """Decay curves of several runs in one figure."""
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -15,8 +16,8 @@ from freqbias.compare.runs.summary import RunSummary, common_frequencies
 _DECADES = 4
 #: With more runs than colours that can be told apart they follow a scale of colours, in the order of the runs.
 _SCALE = "viridis"
-_DASHES = ("-", "--")
-_NETWORK = {"linestyle": "none", "marker": "o", "markersize": 2.8, "markerfacecolor": "none"}
+_DASHES: tuple[Literal["-"], Literal["--"]] = ("-", "--")
+_NETWORK: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2.8, "markerfacecolor": "none"}
 
 
 def shown(summaries: Sequence[RunSummary]) -> list[RunSummary]:
@@ -53,7 +54,7 @@ def draw_overlaid_decay(figure: Figure, summaries: Sequence[RunSummary]) -> None
             if network is not None:
                 axes.plot(one.times, network, color=colour, label=f"_{one.name}, network", **_NETWORK)
                 lowest = min(lowest, network[network > 0].min(initial=1))
-                band = one.decay.band["network"]
+                band = None if one.decay is None else one.decay.band["network"]
                 if band is not None:
                     low, high = band[..., numbers[k]]
                     axes.fill_between(one.times, low, high, color=colour, alpha=BAND_OPACITY, linewidth=0)
@@ -80,11 +81,11 @@ def draw_overlaid_decay(figure: Figure, summaries: Sequence[RunSummary]) -> None
 
 
 def _curve(one: RunSummary, level: str | None, number: int) -> np.ndarray | None:
-    ratio = None if level is None else one.decay.ratio[level]
+    ratio = None if level is None or one.decay is None else one.decay.ratio[level]
     return None if ratio is None else ratio[:, number]
 
 
-def _look(number: int, count: int) -> tuple[str, str]:
+def _look(number: int, count: int) -> tuple[str, Literal["-", "--"]]:
     """Colour and dashes of a run."""
     if count <= len(SERIES) * len(_DASHES):
         return SERIES[number % len(SERIES)], _DASHES[number // len(SERIES)]

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from freqbias.compare.figures.data import axes_data
-from freqbias.compare.figures.style import IMAGE_DPI, PALETTE, figure_style
+from freqbias.compare.figures.style import IMAGE_DPI, PALETTE, figure_style, lay_out
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
@@ -33,8 +33,7 @@ def render_svg(identifier: str, size: tuple[float, float], draw: Callable[[Figur
         canvas = FigureCanvasSVG(figure)
         draw(figure)
         # Lay out once, then draw once: savefig would do both twice, which is most of the time of a report.
-        figure.get_layout_engine().execute(figure)
-        figure.set_layout_engine("none")
+        lay_out(figure)
         buffer = io.BytesIO()
         canvas.print_svg(buffer, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
         data = axes_data(figure)
@@ -55,10 +54,10 @@ def _for_page(svg: bytes, prefix: str) -> str:
         if "id" in element.attrib:
             element.set("id", f"{prefix}-{element.get('id')}")
         for key in references & element.attrib.keys():
-            value = element.get(key).replace("url(#", f"url(#{prefix}-")
+            value = element.attrib[key].replace("url(#", f"url(#{prefix}-")
             element.set(key, f"#{prefix}-{value[1:]}" if value.startswith("#") else value)
         if "style" in element.attrib:
-            element.set("style", _themed(element.get("style")))
+            element.set("style", _themed(element.attrib["style"]))
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
     return ElementTree.tostring(root, encoding="unicode")

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
-from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from freqbias.compare.numbers import superscript
@@ -130,8 +131,17 @@ def figure_style(name: str, salt: str) -> Iterator[None]:
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLES[name] | {"svg.hashsalt": salt})
+        settings: Any = _STYLES[name] | {"svg.hashsalt": salt}  # the names of all settings are a type of matplotlib's
+        matplotlib.rcParams.update(settings)
         yield
+
+
+def lay_out(figure: Figure) -> None:
+    """Give everything in ``figure`` its place now, and for good."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def power_of_ten(value: float, _position: int | None = None) -> str:
@@ -143,9 +153,9 @@ def power_of_ten(value: float, _position: int | None = None) -> str:
     return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
-def logarithmic(axis, low: float, high: float) -> None:
+def logarithmic(axis: XAxis | YAxis, low: float, high: float) -> None:
     """Make ``axis`` (axes.xaxis or axes.yaxis) logarithmic from ``low`` to ``high`` with labels that people read."""
-    axes: Axes = axis.axes
+    axes = axis.axes
     name = axis.axis_name
     # Limits first: the change of scale would otherwise look for limits in data that may have none.
     getattr(axes, f"set_{name}lim")(low, high)

@@ -9,7 +9,7 @@ from freqbias.compare.figures.style import MUTED, TIME_LABEL
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import Cell, Panel, Table, bands_in_words, draw, number_cell
-from freqbias.spectra import LEVELS
+from freqbias.compare.quantities.bias import Bias
 
 
 def bias(comparison: Comparison, run: dict[str, Any]) -> Panel:
@@ -20,22 +20,21 @@ def bias(comparison: Comparison, run: dict[str, Any]) -> Panel:
         "all frequencies decay alike. Right: the mean frequency of what is left, relative to its start, minus 1: "
         f"positive where low frequencies are learned first.{bands_in_words(comparison)}"
     )
-    levels = [level for level in LEVELS if level in comparison.spectra]
+    found = {level: one for level, one in comparison.bias.items() if one is not None}
     row = [Cell(f"Bias index when the norm of the error has fallen to {threshold}")]
-    for level in levels:
-        one = comparison.bias[level]
-        never = one.at_threshold is None
-        row.append(Cell("never") if never else number_cell(one.at_threshold, one.at_threshold_band))
-    table = Table(["", *(comparison.names[level] for level in levels)], [row], numbers=len(levels))
+    for one in found.values():
+        value, band = one.at_threshold, one.at_threshold_band
+        row.append(Cell("never") if value is None else number_cell(value, band))
+    table = Table(["", *(comparison.names[level] for level in found)], [row], numbers=len(found))
     title = "Bias index and drift of the mean frequency"
-    figure = draw("bias", title, (8.4, 3.5), lambda figure: _draw(figure, comparison))
+    figure = draw("bias", title, (8.4, 3.5), lambda figure: _draw(figure, comparison, found))
     return Panel("bias", "Bias index", text, [figure], [table])
 
 
-def _draw(figure: Figure, comparison: Comparison) -> None:
+def _draw(figure: Figure, comparison: Comparison, found: dict[str, Bias]) -> None:
     left, right = figure.subplots(1, 2)
-    for level in comparison.spectra:
-        one, look = comparison.bias[level], level_look(level) | {"label": comparison.names[level]}
+    for level, one in found.items():
+        look = level_look(level) | {"label": comparison.names[level]}
         draw_linear_over_time(left, comparison.times, one.index, one.index_band, **look)
         draw_linear_over_time(right, comparison.times, one.drift, one.drift_band, **look)
     right.axhline(0, color=MUTED, linewidth=0.8)

@@ -32,8 +32,8 @@ def budget(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
     )
     height = 1.1 + 0.34 * (len(found.terms) + 2)
     drawings = [
-        draw("budget", "Largest value of every term", (8.4, height), partial(_on, comparison, draw_budget_bars)),
-        draw("budget-time", "The terms over time", (8.4, 4.0), partial(_on, comparison, draw_budget_over_time)),
+        draw("budget", "Largest value of every term", (8.4, height), partial(_on, found, draw_budget_bars)),
+        draw("budget-time", "The terms over time", (8.4, 4.0), partial(_on, found, draw_budget_over_time)),
     ]
     head = ["Term", "Change", "Largest", "At time", "Noise"]
     rows = [_row(found, term) for term in found.terms]
@@ -44,9 +44,9 @@ def budget(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
     return Panel("budget", "Error budget", text, drawings, [Table(head, rows, numbers=3)])
 
 
-def draw_budget_bars(figure: Figure, comparison: Comparison) -> None:
+def draw_budget_bars(figure: Figure, found: ErrorBudget) -> None:
     """The largest value of every term over time, of what is unexplained, and of the total."""
-    found, axes = comparison.budget, figure.subplots()
+    axes = figure.subplots()
     names = [term.name for term in found.terms] + ["unexplained", "total"]
     values = [term.largest for term in found.terms] + [float(found.unexplained.max()), float(found.total.max())]
     statuses = [term.status for term in found.terms] + [Status.MEASURED] * 2
@@ -57,7 +57,7 @@ def draw_budget_bars(figure: Figure, comparison: Comparison) -> None:
     logarithmic(axes.xaxis, low, top * 12)
     for place, (name, value, status) in enumerate(zip(names, values, statuses, strict=True)):
         if value is not None and value > 0:
-            look = {"color": INK if name == "total" else MUTED if name == "unexplained" else SERIES[0]}
+            look: dict[str, Any] = {"color": INK if name == "total" else MUTED if name == "unexplained" else SERIES[0]}
             if status is Status.WITHIN_NOISE or name == "unexplained":
                 look = {"facecolor": "none", "edgecolor": look["color"], "hatch": "////"}
             axes.barh(place, max(value, low) - low, left=low, height=0.62, linewidth=1, **look)
@@ -76,24 +76,24 @@ def draw_budget_bars(figure: Figure, comparison: Comparison) -> None:
     axes.set_xlabel(f"largest {_RELATIVE} over time")
 
 
-def draw_budget_over_time(figure: Figure, comparison: Comparison) -> None:
+def draw_budget_over_time(figure: Figure, found: ErrorBudget) -> None:
     """Every measured term over time, with the total and what is unexplained."""
-    found, axes = comparison.budget, figure.subplots()
+    axes = figure.subplots()
     later = found.times > 0
     shown = [found.total[later]]
     draw_over_time(axes, found.times, found.total, None, color=INK, linewidth=2.4, label="total")
     for number, term in enumerate(found.terms):
         if term.error is None:
             continue
-        look = {"color": SERIES[number % len(SERIES)], "linestyle": _DASHES[number // len(SERIES)]}
+        look: dict[str, Any] = {"color": SERIES[number % len(SERIES)], "linestyle": _DASHES[number // len(SERIES)]}
         if term.status is Status.WITHIN_NOISE:
             look = {"color": MUTED, "linestyle": ":"}
-        marker = {"marker": MARKERS[number % len(MARKERS)], "markersize": 3.5, "markerfacecolor": "none"}
+        look |= {"marker": MARKERS[number % len(MARKERS)], "markersize": 3.5, "markerfacecolor": "none"}
         mark = f" ({LEGEND[term.status][0]})" if term.status in LEGEND else ""
-        draw_over_time(axes, found.times, term.error, None, label=f"{term.name}{mark}", **look, **marker)
+        draw_over_time(axes, found.times, term.error, None, label=f"{term.name}{mark}", **look)
         if term.status is Status.MEASURED:
             shown.append(term.error[later])
-    unexplained = {"color": MUTED, "linestyle": "--", "linewidth": 2.0, "label": "unexplained"}
+    unexplained: dict[str, Any] = {"color": MUTED, "linestyle": "--", "linewidth": 2.0, "label": "unexplained"}
     draw_over_time(axes, found.times, found.unexplained, None, **unexplained)
     time_axis(axes, found.times)
     limit_magnitudes(axes, [*shown, np.array([found.unexplained.max()])], decades=_DECADES)
@@ -109,11 +109,11 @@ def _row(found: ErrorBudget, term: BudgetTerm) -> list[Cell]:
     return [
         Cell(term.name),
         Cell(change),
-        number_cell(term.largest, status=term.status),
+        number_cell(term.peak, status=term.status),
         number_cell(found.times[term.error.argmax()]),
         number_cell(term.noise),
     ]
 
 
-def _on(comparison: Comparison, function: Callable[[Figure, Comparison], None], figure: Figure) -> None:
-    function(figure, comparison)
+def _on(found: ErrorBudget, function: Callable[[Figure, ErrorBudget], None], figure: Figure) -> None:
+    function(figure, found)

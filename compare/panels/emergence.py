@@ -24,7 +24,7 @@ def emergence(comparison: Comparison, run: dict[str, Any]) -> Panel:
     levels = [level for level in LEVELS if level in comparison.spectra]
     head = [f"Frequency ξ ({UNIT})", *(comparison.names[level] for level in levels)]
     ratio = comparison.emergence_ratio
-    if ratio is not None:
+    if ratio is not None and comparison.theory is not None:
         head.append(f"network / {comparison.names[comparison.theory]}")
     rows = []
     for number, xi in enumerate(comparison.decay.frequencies):
@@ -60,7 +60,7 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
         if times is None:
             continue
         significant |= np.isfinite(times)
-        look = {"linestyle": "none" if level == "network" else LEVEL_DASHES[level]}
+        look: dict[str, Any] = {"linestyle": "none" if level == "network" else LEVEL_DASHES[level]}
         if level == "network":
             look |= {"marker": "o", "markersize": 3.2, "markerfacecolor": "none", "markevery": max(1, len(xi) // 60)}
         axes.plot(xi, times, color=LEVEL_COLOURS[level], label=comparison.names[level], **look)

@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from freqbias.compare.ensemble import matched_runs
 from freqbias.compare.figures.curves import milestones
 from freqbias.compare.figures.data import moving_image
-from freqbias.compare.figures.heat_maps import colour_bar, plane_pixels, shared_scale
+from freqbias.compare.figures.heat_maps import colour_bar, plane_pixels, scale_ends
 from freqbias.compare.figures.style import MAGNITUDE_MAP, UNIT
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
@@ -72,7 +73,8 @@ def _draw_moving(figure: Figure, comparison: Comparison) -> None:
     films = {
         name: _masked(comparison.compared[level].runs[..., numbers.data], numbers) for level, name in names.items()
     }
-    norm = shared_scale([film[0] for film in films.values()], _DECADES)
+    low, high = scale_ends([film[0] for film in films.values()], _DECADES)
+    norm = LogNorm(low, high)
     if pair is not None:
         compared = comparison.spectra[pair.level], comparison.spectra[pair.reference]
         runs = [(a[:, numbers.data], b[:, numbers.data]) for a, b in matched_runs(*compared)]
@@ -80,7 +82,7 @@ def _draw_moving(figure: Figure, comparison: Comparison) -> None:
         films[f"|{pair.name.replace(' vs ', ' − ')}|"] = _masked(difference, numbers)
     grid = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
     for axes, (name, film) in zip(grid, films.items(), strict=True):
-        image = _draw_map(axes, film[_shown(comparison)], extent, norm)
+        image = _draw_map(axes, np.ma.maximum(film[_shown(comparison)], low), extent, norm)
         moving_image(image, film)
         axes.set_title(name)
         axes.set_xlabel("ξ₁")
@@ -100,11 +102,12 @@ def _draw_still(figure: Figure, comparison: Comparison) -> None:
     numbers, extent = plane_pixels(comparison.problem.mesh, _PIXELS)
     runs = {level: comparison.compared[level].runs[:, columns] for level in levels}
     films = {level: _masked(one[..., numbers.data], numbers) for level, one in runs.items()}
-    norm = shared_scale([film[0] for film in films.values()])
+    low, high = scale_ends([film[0] for film in films.values()])
+    norm = LogNorm(low, high)
     grid = figure.subplots(len(levels), len(columns), sharex=True, sharey=True, squeeze=False)
     for row, level in zip(grid, levels, strict=True):
         for axes, values in zip(row, films[level], strict=True):
-            image = _draw_map(axes, values, extent, norm)
+            image = _draw_map(axes, np.ma.maximum(values, low), extent, norm)
         row[0].set_ylabel(f"{comparison.names[level]}\nξ₂")
     for axes, k in zip(grid[0], columns, strict=True):
         axes.set_title(f"t = {short(comparison.times[k])}")
@@ -114,10 +117,11 @@ def _draw_still(figure: Figure, comparison: Comparison) -> None:
     colour_bar(figure, image, grid, "|v̂(ξ,t)| (unit of the target)")
 
 
-def _draw_map(axes: Axes, values: np.ma.MaskedArray, extent: tuple[float, float, float, float], norm: LogNorm):
-    seen = np.ma.maximum(values, norm.vmin)
-    look = {"norm": norm, "cmap": MAGNITUDE_MAP, "interpolation": "nearest", "label": "_|v̂|"}
-    image = axes.imshow(seen, origin="lower", extent=extent, **look)
+def _draw_map(
+    axes: Axes, values: np.ma.MaskedArray, extent: tuple[float, float, float, float], norm: LogNorm
+) -> AxesImage:
+    look: dict[str, Any] = {"norm": norm, "cmap": MAGNITUDE_MAP, "interpolation": "nearest", "label": "_|v̂|"}
+    image = axes.imshow(values, origin="lower", extent=extent, **look)
     axes.set_aspect("equal")
     axes.grid(False)
     return image

@@ -9,6 +9,7 @@ from freqbias.compare.figures.style import DASHES, INK, MARKERS, SERIES, TIME_LA
 from freqbias.compare.metrics import Comparison
 from freqbias.compare.numbers import short
 from freqbias.compare.panels.panel import Panel, bands_in_words, draw
+from freqbias.compare.quantities.phase import PhaseError
 
 
 def phase(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
@@ -18,6 +19,8 @@ def phase(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
         return None
     pair = next(pair for pair in comparison.pairs if pair.key == key)
     parts, k = comparison.phase[key], int(comparison.relative_error[key].argmax())
+    if parts is None:
+        return None
     squared = parts.phase[k] ** 2 + parts.magnitude[k] ** 2
     text = f"{pair.name}: errors of magnitude and of phase, whose squares add up to that of the relative error."
     if squared > 0:
@@ -25,14 +28,15 @@ def phase(comparison: Comparison, run: dict[str, Any]) -> Panel | None:
         text += f" Where it is largest (t = {when}), {short(share, 2)} % of the square is phase. Right: the root mean "
         text += "square of the phase difference, weighted with both magnitudes."
     text += bands_in_words(comparison)
-    figure = draw("phase", "Errors of magnitude and of phase", (8.4, 3.5), lambda figure: _draw(figure, comparison))
+    figure = draw(
+        "phase", "Errors of magnitude and of phase", (8.4, 3.5), lambda figure: _draw(figure, comparison, key, parts)
+    )
     return Panel("phase", "Magnitude and phase", text, [figure])
 
 
-def _draw(figure: Figure, comparison: Comparison) -> None:
+def _draw(figure: Figure, comparison: Comparison, key: str, parts: PhaseError) -> None:
     left, right = figure.subplots(1, 2)
-    times, key = comparison.times, comparison.headline
-    parts, shown = comparison.phase[key], []
+    times, shown = comparison.times, []
     for values, band, label, colour, number in (
         (comparison.relative_error[key], None, "relative error", INK, 0),
         (parts.magnitude, parts.magnitude_band, "of magnitude", SERIES[0], 1),

@@ -48,7 +48,7 @@ def draw_milestones(
         colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
         dashes = DASHES[number % len(DASHES)]
         for level in theory_and_network(comparison):
-            look = {"linestyle": dashes}
+            look: dict[str, Any] = {"linestyle": dashes}
             if level == "network":
                 look = {"marker": marker, "linestyle": "none", "markerfacecolor": "none", "markersize": 3.2}
                 look["markevery"] = max(1, len(xi) // 60)

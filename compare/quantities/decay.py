@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freqbias.compare.ensemble import means_and_bands
-from freqbias.compare.pairs import by_level
+from freqbias.compare.pairs import Found, by_level
 from freqbias.compare.quantities.emergence import emergence_time_band, emergence_times
 from freqbias.decay_rate import decay_rate, rounding
 from freqbias.meshes import FrequencyMesh
@@ -34,11 +34,11 @@ class DecayCurves:
     nodes: np.ndarray
     frequencies: np.ndarray
     asked: np.ndarray
-    ratio: dict[str, np.ndarray | None]
-    band: dict[str, np.ndarray | None]
-    emergence_time: dict[str, np.ndarray | None]
-    emergence_time_band: dict[str, np.ndarray | None]
-    rate: dict[str, np.ndarray | None]
+    ratio: Found
+    band: Found
+    emergence_time: Found
+    emergence_time_band: Found
+    rate: Found
 
 
 def decay_curves(spectra: dict[str, ErrorSpectra], problem: Problem) -> DecayCurves:

@@ -46,7 +46,5 @@ def frozen_emergence_times(problem: Problem, frequencies: np.ndarray, threshold:
     The solution of the PDE for frequencies that do not move (THEORY section 7). NaN where nothing is learned.
     Raises InputError if the family of the network has no damping.
     """
-    if problem.family is None:
-        raise problem.fail(problem.unpredicted)
-    rate = problem.density * problem.family.damping(frequencies)
+    rate = problem.density * problem.known_family.damping(frequencies)
     return np.divide(-np.log(threshold), rate, out=np.full(len(rate), np.nan), where=rate > 0)

@@ -37,8 +37,8 @@ def phase_error(spectra: ErrorSpectra, reference: ErrorSpectra, errors: np.ndarr
         rows = np.array([_split(a, b, weights) for a, b in zip(run, other, strict=True)])
         share, shift = rows.T
         found.append([np.sqrt(1 - share) * error, np.sqrt(share) * error, shift])
-    parts = [mean_and_band(part) for part in np.array(found).swapaxes(0, 1)]
-    return PhaseError(*(array for part in parts for array in part))
+    magnitude, phase, shift = (mean_and_band(part) for part in np.array(found).swapaxes(0, 1))
+    return PhaseError(*magnitude, *phase, *shift)
 
 
 def _split(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

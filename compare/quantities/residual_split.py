@@ -37,10 +37,10 @@ def residual_split(spectra: ErrorSpectra, boundary: float) -> ResidualSplit:
     """The error of ``spectra`` at |ξ| up to ``boundary`` (radians per unit of x), and beyond."""
     low = np.linalg.norm(spectra.frequencies, axis=1) <= boundary
     weights = spectra.mesh.node_volumes
-    parts = []
-    for mask in (low, ~low):
+
+    def part(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         norms = np.array([[np.sqrt(weights[mask] @ np.abs(row[mask]) ** 2) for row in run] for run in spectra.runs])
         start = norms[:, :1]
-        relative = np.divide(norms, start, out=np.full_like(norms, np.nan), where=start > 0)
-        parts += mean_and_band(relative)
-    return ResidualSplit(*parts)
+        return mean_and_band(np.divide(norms, start, out=np.full_like(norms, np.nan), where=start > 0))
+
+    return ResidualSplit(*part(low), *part(~low))

@@ -109,7 +109,7 @@ def _error(one: RunSummary, key: str) -> Cell:
 
 
 def _bias(one: RunSummary, level: str | None) -> Cell:
-    found = one.bias.get(level)
+    found = None if level is None else one.bias.get(level)
     if found is None:
         return _missing(one)
     return (
@@ -118,7 +118,7 @@ def _bias(one: RunSummary, level: str | None) -> Cell:
 
 
 def _emergence(one: RunSummary, level: str | None, number: int) -> Cell:
-    times = None if level is None else one.decay.emergence_time[level]
+    times = None if level is None or one.decay is None else one.decay.emergence_time[level]
     if times is None:
         return _missing(one)
     return number_cell(times[number]) if np.isfinite(times[number]) else Cell("never")

@@ -51,8 +51,8 @@ class RunSummary:
 
     ``values`` are what a table names the run by (column → label). ``status`` is MEASURED where network or kernel flow
     could be held against a theory; else ``reason`` says why not. ``largest``: for every pair that was compared its
-    largest relative error over time. ``threshold``, ``decay`` and ``bias`` as in ``Comparison``; ``decay`` and
-    ``times`` are None if no level is there. ``seconds``: wall time of all levels.
+    largest relative error over time. ``threshold``, ``decay`` and ``bias`` as in ``Comparison``; Without any
+    level ``decay`` is None and ``times`` empty. ``seconds``: wall time of all levels.
     """
 
     name: str
@@ -63,7 +63,7 @@ class RunSummary:
     grade: str | None = None
     verdict: str | None = None
     largest: dict[str, "LargestError"] = field(default_factory=dict)
-    times: np.ndarray | None = None
+    times: np.ndarray = field(default_factory=lambda: np.empty(0))
     decay: DecayCurves | None = None
     bias: dict[str, Bias | None] = field(default_factory=dict)
     theory: str | None = None
@@ -88,7 +88,7 @@ def summarize(
     elif comparison.headline is None:
         status, reason = Status.NOT_COMPARABLE, problem.unpredicted or "only one level was computed"
     found = verdict(comparison)
-    seconds = [one.info.get("wall_time_seconds") for one in comparison.spectra.values()]
+    seconds: list[Any] = [one.info.get("wall_time_seconds") for one in comparison.spectra.values()]
     return RunSummary(
         name,
         values or {},
@@ -160,7 +160,7 @@ def differing_settings(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -175,19 +175,18 @@ def common_frequencies(summaries: Sequence[RunSummary]) -> tuple[np.ndarray, lis
     Nodes of different meshes are the same frequency if they are a quarter of the resolution of the box apart at most.
     A run without decay curves has no numbers.
     """
-    with_curves = [one for one in summaries if one.decay is not None]
-    if not with_curves:
+    followed = [(one.problem, one.decay.frequencies) for one in summaries if one.decay is not None]
+    if not followed:
         return np.empty((0, 1)), [[] for _ in summaries]
-    first, *others = with_curves
-    problem = first.problem
+    (problem, first), *others = followed
     distance = _SAME_FREQUENCY * 2 * np.pi / (problem.upper - problem.lower)
     frequencies, numbers = [], []
-    for wanted in first.decay.frequencies:
-        row = [_nearest(one.decay.frequencies, wanted, distance) for one in others]
+    for wanted in first:
+        row = [_nearest(other, wanted, distance) for _, other in others]
         if None not in row:
             frequencies.append(wanted)
-            numbers.append([_nearest(first.decay.frequencies, wanted, distance), *row])
-    places = iter(np.array(numbers, dtype=int).reshape(-1, len(with_curves)).T.tolist())
+            numbers.append([_nearest(first, wanted, distance), *row])
+    places = iter(np.array(numbers, dtype=int).reshape(-1, len(followed)).T.tolist())
     found = [next(places) if one.decay is not None else [] for one in summaries]
     return np.array(frequencies).reshape(-1, problem.dimension), found
 
@@ -216,12 +215,12 @@ def results_table(summaries: Sequence[RunSummary]) -> "pd.DataFrame":
             row |= {pair.key: error.value, f"{pair.key}_low": low, f"{pair.key}_high": high}
             row |= {f"{pair.key}_worst_time": error.time, f"{pair.key}_noise": error.noise}
         for side, level in (("theory", one.theory), ("network", "network")):
-            found = one.bias.get(level)
+            found = None if level is None else one.bias.get(level)
             row[f"bias_{side}"] = np.nan if found is None or found.at_threshold is None else found.at_threshold
             times = None if one.decay is None or level is None else one.decay.emergence_time[level]
             for k, frequency in enumerate(frequencies):
-                known = times is not None and places
-                row[f"emergence_{side}_{vector(frequency)}"] = float(times[places[k]]) if known else np.nan
+                value = float(times[places[k]]) if times is not None and places else np.nan
+                row[f"emergence_{side}_{vector(frequency)}"] = value
         row |= {
             "grade": one.grade,
             "seconds": np.nan if one.seconds is None else one.seconds,

@@ -76,5 +76,5 @@ def _error(one: RunSummary, key: str) -> str:
 
 
 def _bias(one: RunSummary, level: str | None) -> str:
-    found = one.bias.get(level)
+    found = None if level is None else one.bias.get(level)
     return "–" if found is None else short(found.at_threshold)

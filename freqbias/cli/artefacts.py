@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ def run_record(levels: "dict[str, ErrorSpectra]", ranks: int) -> dict[str, Any]:
 
 
 def write_comparison(
-    levels: "dict[str, Level]",
+    levels: "Mapping[str, Level]",
     out: Path,
     outcome: Outcome,
     ranks: int = 1,

@@ -15,6 +15,9 @@ from freqbias.errors import InputError, Interrupted
 if TYPE_CHECKING:
     from freqbias.compare import Comparison
     from freqbias.compare.budget.terms import ErrorBudget
+    from freqbias.problem import Problem
+    from freqbias.progress import Progress
+    from freqbias.spectra import ErrorSpectra
 
 BudgetOption = Annotated[
     str,
@@ -46,10 +49,13 @@ def budget(
     from freqbias.cli.runs import level_files
     from freqbias.compare import compare_spectra
     from freqbias.compare.budget.measurement import budget_refusal
+    from freqbias.files import require_place
     from freqbias.lock import only_writer
     from freqbias.spectra import ErrorSpectra
 
-    levels = {spectra.level: spectra for spectra in map(ErrorSpectra.read, level_files(folder))}
+    files = level_files(folder)
+    require_place(folder, folder=True)
+    levels = {spectra.level: spectra for spectra in map(ErrorSpectra.read, files)}
     refusal = budget_refusal(compare_spectra(levels.get("pde"), levels.get("network"), levels.get("kernel")))
     if refusal is not None:
         raise InputError(f"{folder}: no error budget: {refusal}")
@@ -73,23 +79,24 @@ def budget_measurement(
         from freqbias.compare.budget.measurement import FILE, FOLDER, budget_refusal, measure_budget
         from freqbias.compare.budget.terms import write_budget
         from freqbias.progress import progress_bar
+        from freqbias.spectra import of_first_process
 
         refusal = budget_refusal(comparison)
         if refusal is not None:
             typer.echo(f"No error budget: {refusal}.", err=outcome.as_json)
             return None
 
-        def solve(problem, progress):
+        def solve(problem: "Problem", progress: "Progress") -> "ErrorSpectra":
             from mpi4py import MPI
 
             from freqbias import fem
 
-            return fem.solve(problem, MPI.COMM_SELF, progress, memory)
+            return of_first_process(fem.solve(problem, MPI.COMM_SELF, progress, memory))
 
-        def train(problem, progress):
+        def train(problem: "Problem", progress: "Progress") -> "ErrorSpectra":
             from freqbias import nn
 
-            return nn.train(problem, progress, device=device)
+            return of_first_process(nn.train(problem, progress, device=device))
 
         try:
             with progress_bar("error budget") as progress:
@@ -99,7 +106,8 @@ def budget_measurement(
                 f"{str(stop) or 'interrupted'} while the error budget was measured; the levels are complete: --resume "
                 "goes on, with --budget 0 to the report alone"
             ) from None
-        write_budget(found, folder / FILE)
+        if found is not None:
+            write_budget(found, folder / FILE)
         return found
 
     return measure

@@ -8,11 +8,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from freqbias import torchrun
 from freqbias.errors import FreqbiasError, InputError, InputErrorOnEveryRank, Interrupted
 from freqbias.files import DISK_ERRORS
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 #: Seconds that a process which torchrun started leaves to the first one to say what has happened to all of them.
 _PATIENCE = 3.0
@@ -22,7 +25,7 @@ _LONGEST = 900
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
-def _communicator():
+def _communicator() -> "MPI.Comm | None":
     """MPI's world if this process has loaded MPI and is not alone, else None."""
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is None or not mpi.Is_initialized() or mpi.Is_finalized() or mpi.COMM_WORLD.size == 1:

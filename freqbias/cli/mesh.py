@@ -59,6 +59,7 @@ def _of_problem(file: Path, picture: Path | None, convert: Path | None, changes:
 
     from rich.console import Console
 
+    from freqbias.meshes import BoxMesh
     from freqbias.meshes.grading import grading_summary
     from freqbias.meshes.inspection import draw, inspect, table
     from freqbias.meshes.local_solution import LocalSolution
@@ -67,7 +68,7 @@ def _of_problem(file: Path, picture: Path | None, convert: Path | None, changes:
     if problem.imported_mesh is not None:
         Console().print(quality_table(measure(problem.imported_mesh)))
     Console().print(table(inspect(problem.mesh, problem.half_widths, problem.nyquist)))
-    if problem.resolved.mesh.lines is not None:
+    if isinstance(problem.mesh, BoxMesh) and problem.resolved.mesh.lines is not None:
         typer.echo(grading_summary(problem.mesh, LocalSolution.of(problem)))
     if picture is not None:
         draw(problem, picture)

@@ -30,6 +30,9 @@ StyleOption = Annotated[
     ),
 ]
 
+Style = Literal["report", "paper"]
+_STYLES: dict[str, Style] = {"report": "report", "paper": "paper"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,14 +40,14 @@ class Outcome:
 
     limits: dict[str, float] = field(default_factory=dict)
     as_json: bool = False
-    style: Literal["report", "paper"] | None = None
+    style: Style | None = None
 
     @classmethod
     def of(cls, fail_above: list[str] | None, as_json: bool, style: str | None) -> "Outcome":
         """From the options as a user wrote them. Raises InputError naming the option."""
-        if style not in (None, "report", "paper"):
-            raise InputError(f"--style {style}: must be report or paper")
-        return cls(dict(map(_limit, fail_above or [])), as_json, style)
+        if style is not None and style not in _STYLES:
+            raise InputError(f"--style {style}: must be {' or '.join(_STYLES)}")
+        return cls(dict(map(_limit, fail_above or [])), as_json, None if style is None else _STYLES[style])
 
     def print(self, comparison: "Comparison") -> None:
         """The metrics, or the verdict and the short table for people."""

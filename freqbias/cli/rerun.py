@@ -38,7 +38,7 @@ def rerun(
         raise InputError("rerun: works in one process: run it without mpirun and torchrun")
 
     from freqbias.cost import check_fits
-    from freqbias.files import write_text
+    from freqbias.files import require_place, write_text
     from freqbias.lock import only_writer
     from freqbias.rerun import Agreement, RecordedRun
     from freqbias.spectra import ErrorSpectra
@@ -46,6 +46,7 @@ def rerun(
     out = folder / "rerun" if out is None else out
     if out.resolve() == folder.resolve():
         raise InputError(f"--out {out}: is the run itself: choose another folder")
+    require_place(out, folder=True)
     run = RecordedRun.read(folder)
     if not force:
         check_fits(run.problem, tuple(run.files), out)
@@ -73,7 +74,7 @@ def rerun(
 def _repeated(run: "RecordedRun", level: str, old: "ErrorSpectra", path: Path, device: str) -> "ErrorSpectra":
     """The level once more, written to ``path``."""
     from freqbias.progress import progress_bar
-    from freqbias.spectra import ErrorSpectra
+    from freqbias.spectra import ErrorSpectra, of_first_process
 
     if level == "network":
         from freqbias.cli.train import train_and_write
@@ -92,8 +93,9 @@ def _repeated(run: "RecordedRun", level: str, old: "ErrorSpectra", path: Path, d
             from freqbias import nn
 
             spectra = nn.kernel_flow(run.problem, progress)
-    spectra.write(path)
-    return spectra
+    found = of_first_process(spectra)
+    found.write(path)
+    return found
 
 
 def _record(run: "RecordedRun", out: Path, tolerance: float, found: "dict[str, Agreement]") -> dict[str, Any]:

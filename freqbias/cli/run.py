@@ -114,6 +114,7 @@ def _train_and_compare(
 ) -> None:
     from freqbias import nn
     from freqbias.cli.artefacts import write_comparison
+    from freqbias.spectra import of_first_process
 
     def level(name: str, compute: Callable[[Path], "ErrorSpectra"]) -> "ErrorSpectra":
         path = out / f"{name}.nc"
@@ -131,7 +132,9 @@ def _train_and_compare(
         typer.echo(f"No kernel flow: {refusal}.", err=outcome.as_json)
     else:
         levels["kernel"] = level("kernel", lambda path: _kernel_flow(problem, path))
-    levels["network"] = level("network", lambda path: train_and_write(problem, path, resume, checkpoint_every, device))
+    levels["network"] = level(
+        "network", lambda path: of_first_process(train_and_write(problem, path, resume, checkpoint_every, device))
+    )
     write_comparison(levels, out, outcome, ranks, budget)
 
 

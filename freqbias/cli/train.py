@@ -32,7 +32,8 @@ def train(
     if spectra is None:  # not the first process of torchrun
         return
     info = spectra.info
-    typer.echo(f"network: {info['steps']} steps, {info['wall_time_seconds']:.2f} s, final loss {spectra.loss[-1]:.4e}")
+    loss = "" if spectra.loss is None else f", final loss {spectra.loss[-1]:.4e}"
+    typer.echo(f"network: {info['steps']} steps, {info['wall_time_seconds']:.2f} s{loss}")
     typer.echo(out)
 
 

@@ -65,11 +65,11 @@ def axis_of_values(key: str, values: list[Any], source: str) -> Axis:
 
 def axis_of_settings(vary: VarySettings, source: str) -> Axis:
     """The axis of a ``[[vary]]`` table. Raises InputError with ``source`` in front."""
-    if vary.key is not None:
+    if vary.key is not None and vary.values is not None:
         return axis_of_values(vary.key, vary.values, source)
-    columns = tuple(vary.name) if isinstance(vary.name, list) else (vary.name,)
+    columns = tuple(vary.name) if isinstance(vary.name, list) else (vary.name or "",)
     choices = []
-    for number, given in enumerate(vary.changes):
+    for number, given in enumerate(vary.changes or []):
         changes = dict(given)
         label = changes.pop("label", None)
         labels = tuple(label) if isinstance(label, list) else (label,)
@@ -82,7 +82,7 @@ def axis_of_settings(vary: VarySettings, source: str) -> Axis:
 
 def flat_changes(changes: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Changes in nested tables as dotted keys; a table that names its ``family`` stays whole, since it replaces one."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in changes.items():
         nested = isinstance(value, dict) and "family" not in value
         found |= flat_changes(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}

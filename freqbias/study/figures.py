@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 
 from freqbias.compare.figures.style import BAND_OPACITY, MARKERS, MUTED, SERIES, logarithmic
@@ -87,7 +88,8 @@ def _draw_numbers(axes: Axes, results: StudyResults, column: Column, quantity: s
             axes.set_xticks([], minor=True)
     _magnitude_axis(axes.yaxis, results)
     axes.set_xlabel(column.short_name)
-    if axes.get_subplotspec().is_first_col():
+    place = axes.get_subplotspec()
+    if place is None or place.is_first_col():
         axes.set_ylabel(_label(quantity))
 
 
@@ -134,7 +136,7 @@ def _band(rows: "pd.DataFrame", quantity: str) -> tuple[np.ndarray, np.ndarray] 
     return low, high
 
 
-def _magnitude_axis(axis, results: StudyResults) -> None:
+def _magnitude_axis(axis: XAxis | YAxis, results: StudyResults) -> None:
     """One scale for all that is drawn: logarithmic for differences and what spans decades, else from 0 on."""
     names, table = drawn_quantities(results), results.table
     columns = [name for one in names for name in (one, f"{one}_low", f"{one}_high") if name in table]

@@ -125,7 +125,8 @@ class Study:
         ]
 
     def _point(self, number: int, choices: tuple) -> Point:
-        data, labels = deepcopy(self.base), {}
+        data = deepcopy(self.base)
+        labels: dict[str, Any] = {}
         for axis, choice in zip(self.axes, choices, strict=True):
             labels |= dict(zip(axis.columns, choice.labels, strict=True))
         source = f"{self.source} at {', '.join(f'{name} = {label_text(label)}' for name, label in labels.items())}"

@@ -1,6 +1,6 @@
 """The keys of a study file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,7 @@ class VarySettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self):
+    def _one_kind(self) -> Self:
         given = {name for name in ("key", "values", "name", "changes") if getattr(self, name) is not None}
         if given not in ({"key", "values"}, {"name", "changes"}):
             raise ValueError(

@@ -15,6 +15,7 @@ from freqbias.errors import FreqbiasError, Interrupted
 from freqbias.files import remove_leftovers
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
+from freqbias.spectra import of_first_process
 from freqbias.study.level_keys import level_key
 
 #: One thread for each process: they share the cores. Libraries read these when they are loaded.
@@ -50,7 +51,7 @@ def compute_level(task: LevelTask) -> None:
         from freqbias import nn
 
         spectra = nn.kernel_flow(task.problem) if task.level == "kernel" else nn.train(task.problem)
-    spectra.write(task.path)
+    of_first_process(spectra).write(task.path)
 
 
 Compute = Callable[[LevelTask], None]
@@ -162,6 +163,8 @@ def _prepare_process() -> None:
     """A process of the pool leaves Ctrl-C to the one that started it, and ends with it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    if parent is None:  # nobody started it
+        return
 
     def end_with_parent() -> None:
         parent.join()

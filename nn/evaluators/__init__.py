@@ -2,6 +2,7 @@
 
 import torch
 
+from freqbias.initialization import Neurons
 from freqbias.nn.evaluators.autograd import AutogradEvaluator
 from freqbias.nn.evaluators.cost import dense_time, nufft_time
 from freqbias.nn.evaluators.dense import DenseEvaluator
@@ -45,5 +46,8 @@ def _uses_transforms(problem: Problem, on_cpu: bool) -> bool:
         return training.evaluator == "nufft"
     if training.batch is not None or training.precision != "float64" or not on_cpu:
         return False
-    given = problem.points, problem.initial_networks[0].frequencies
+    neurons = problem.initial_networks[0]
+    if not isinstance(neurons, Neurons):
+        return False
+    given = problem.points, neurons.frequencies
     return nufft_time(*given, training.nufft_tolerance) < dense_time(*given)

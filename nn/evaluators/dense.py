@@ -12,7 +12,7 @@ _BLOCK = 2**20
 _KEPT = 2**26
 
 
-class DenseEvaluator(Evaluator):
+class DenseEvaluator(Evaluator[FourierFeatureNetwork]):
     """cos and sin of all w_j.x_n: cost m N; memory at most about a GiB. The gradient of THEORY section 5 by hand."""
 
     name = "dense"
@@ -72,7 +72,7 @@ def _gradients(
 ) -> list[torch.Tensor]:
     """With r = ``upstream`` (S, N) and the sums of r and of r x over cos and sin, as ``_Part`` of nufft.py has them."""
     moved = network.frequencies.requires_grad
-    sums = 0.0
+    sums = upstream.new_zeros(())
     for block, pair, part in zip(blocks, waves, upstream.split([b.shape[-2] for b in blocks], dim=1), strict=True):
         cos, sin = pair or _waves(network, block)
         rows = part[:, None]

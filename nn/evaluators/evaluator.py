@@ -25,8 +25,8 @@ class Linearization:
     pushforward: Callable[[list[torch.Tensor]], torch.Tensor]
 
 
-class Evaluator(ABC):
-    """Evaluates networks and their gradients at fixed sample points."""
+class Evaluator[N: Network](ABC):
+    """Evaluates networks of the class N and their gradients at fixed sample points."""
 
     #: As in the problem file, training.evaluator.
     name: str
@@ -36,11 +36,11 @@ class Evaluator(ABC):
         self.points = np.ascontiguousarray(points, dtype=float)
 
     @abstractmethod
-    def values(self, network: Network) -> torch.Tensor:
+    def values(self, network: N) -> torch.Tensor:
         """f at the points (S, N), without a gradient."""
 
     @abstractmethod
-    def linearize(self, network: Network, rows: torch.Tensor | None = None) -> Linearization:
+    def linearize(self, network: N, rows: torch.Tensor | None = None) -> Linearization:
         """The network at the points in first order.
 
         ``rows`` (S, B): numbers of the points at which each seed is evaluated instead, n is then B.

@@ -9,7 +9,7 @@ from freqbias.nn.evaluators.evaluator import Evaluator, Linearization
 from freqbias.nn.networks.fourier_features import FourierFeatureNetwork
 
 
-class FusedEvaluator(Evaluator):
+class FusedEvaluator(Evaluator[FourierFeatureNetwork]):
     """cos and sin of all w_j.x_n, used where they are computed: memory m + N, and arithmetic instead of bandwidth.
 
     Compiled (``torch.compile``), each function below is one loop over points and neurons whose sums are formed in
@@ -27,7 +27,8 @@ class FusedEvaluator(Evaluator):
     ):
         super().__init__(points)
         self._points = torch.tensor(self.points, device=device, dtype=dtype)
-        self._outputs, self._gradients = (_compiled(f) if compiled else f for f in (outputs, gradients))
+        self._outputs = _compiled(outputs) if compiled else outputs
+        self._gradients = _compiled(gradients) if compiled else gradients
 
     def values(self, network: FourierFeatureNetwork) -> torch.Tensor:
         return self._values(network, self._points)
@@ -75,7 +76,7 @@ def outputs(
     """
     phase = _products(points, frequencies)
     cosine, sine = cosine[:, None], sine[:, None]
-    if turned is not None:
+    if turned is not None and a is not None and b is not None:
         change = _products(points, turned)
         cosine, sine = cosine + change * b[:, None], sine - change * a[:, None]
     return (phase.cos() * cosine + phase.sin() * sine).sum(dim=2)
@@ -104,13 +105,17 @@ def gradients(
 
 def _products(points: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
     """v_j.x_n (S, N, m) axis by axis: a matrix product could not become part of the loop."""
-    return sum(points[..., axis, None] * vectors[:, None, :, axis] for axis in range(points.shape[-1]))
+    products = points[..., 0, None] * vectors[:, None, :, 0]
+    for axis in range(1, points.shape[-1]):
+        products = products + points[..., axis, None] * vectors[:, None, :, axis]
+    return products
 
 
-def _parameters(network: FourierFeatureNetwork) -> tuple[torch.Tensor, ...]:
-    return tuple(t.detach() for t in (network.frequencies, network.scale, network.cosine, network.sine))
+def _parameters(network: FourierFeatureNetwork) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    frequencies, scale, cosine, sine = network.frequencies, network.scale, network.cosine, network.sine
+    return frequencies.detach(), scale.detach(), cosine.detach(), sine.detach()
 
 
-def _compiled(function: Callable) -> Callable:
+def _compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     # Shapes do not change in a run: loops are compiled for them.
     return torch.compile(function, fullgraph=True, dynamic=False)

@@ -24,7 +24,7 @@ def cufinufft_plan() -> Callable[..., Any]:
     return Plan
 
 
-class GpuNufftEvaluator(Evaluator):
+class GpuNufftEvaluator(Evaluator[FourierFeatureNetwork]):
     """The sums of ``NufftEvaluator`` with two plans for each seed: neurons to points, and points to neurons.
 
     Transforms are in double precision also where the network is not: phases in single precision lose three digits.

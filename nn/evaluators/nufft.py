@@ -21,7 +21,7 @@ LARGEST_GRID = 2**27
 _NEURONS_PER_THREAD = 16384
 
 
-class NufftEvaluator(Evaluator):
+class NufftEvaluator(Evaluator[FourierFeatureNetwork]):
     """f = Re sum_j C_j exp(i w_j.x) with C_j = scale_j (a_j - i b_j), and its adjoint, by finufft's type 3.
 
     The neurons of every seed are dealt out to the threads, each part with a plan of its own that one thread
@@ -184,13 +184,18 @@ class _Part:
         by_cosine: np.ndarray,
         by_sine: np.ndarray,
     ) -> None:
-        """Write the part's gradients (THEORY section 5) for ``rows``: dL/df (N,) and its products with each x_k."""
+        """Write the part's gradients (THEORY section 5) for ``rows``: dL/df (N,) and its products with each x_k.
+
+        ``by_frequency`` and these products are left out if the frequencies are not trained.
+        """
         frequencies, cosine, sine, scale = self._own(neurons)
         self._set(frequencies)
         sums = self._to_neurons(rows[0], self._sums)
         np.multiply(scale, sums.real, out=by_cosine[self.seed, self.neurons])
         # The plan sums with exp(-i w.x).
         np.multiply(-scale, sums.imag, out=by_sine[self.seed, self.neurons])
+        if by_frequency is None:
+            return
         for axis, row in enumerate(rows[1:]):
             sums = self._to_neurons(row, self._sums)
             by_frequency[self.seed, self.neurons, axis] = scale * (sine * sums.real + cosine * sums.imag)

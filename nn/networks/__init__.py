@@ -3,6 +3,7 @@
 import torch
 
 from freqbias.initialization import Neurons
+from freqbias.network_settings import FourierFeaturesSettings
 from freqbias.nn.networks.deep import DeepNetwork
 from freqbias.nn.networks.fourier_features import FourierFeatureNetwork
 from freqbias.nn.networks.network import Network
@@ -26,9 +27,7 @@ def network_for(problem: Problem, device: torch.device | str = "cpu", processes:
     Of several ``processes`` each gets its share of the neurons. Raises InputError if they cannot be shared.
     """
     settings = problem.settings
-    initial = problem.initial_networks
-    if processes.size > 1:
-        initial = _shared(problem, processes)
+    initial = _shared(problem, processes) if processes.size > 1 else problem.initial_networks
     network = NETWORKS[settings.network.family].from_initial(settings.network, initial)
     network.freeze()
     return network.to(device=device, dtype=getattr(torch, settings.training.precision))
@@ -36,12 +35,13 @@ def network_for(problem: Problem, device: torch.device | str = "cpu", processes:
 
 def _shared(problem: Problem, processes: Processes) -> list[Neurons]:
     network = problem.settings.network
-    if NETWORKS[network.family] is not FourierFeatureNetwork:
+    if not isinstance(network, FourierFeaturesSettings):
         raise problem.fail(
             f'network.family = "{network.family}" is trained by one process, not by {processes.size}: '
             'only the neurons of "fourier-features" are shared'
         )
-    neurons = len(problem.initial_networks[0].scale)
+    whole = [initial for initial in problem.initial_networks if isinstance(initial, Neurons)]
+    neurons = len(whole[0].scale)
     if neurons < processes.size:
         raise problem.fail(f"network.width = {network.width}: {processes.size} processes need at least a neuron each")
-    return [initial.part(processes.share(neurons)) for initial in problem.initial_networks]
+    return [initial.part(processes.share(neurons)) for initial in whole]

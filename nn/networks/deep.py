@@ -49,9 +49,10 @@ class DeepNetwork(Network):
             return torch.from_numpy(np.array(arrays))
 
         first = initial[0]
+        frequencies = [one.frequencies for one in initial if one.frequencies is not None]
         layers = list(zip(*(one.affine for one in initial), strict=True))
         return cls(
-            None if first.frequencies is None else stack([one.frequencies for one in initial]),
+            stack(frequencies) if frequencies else None,
             [stack([layer.weights for layer in seeds]) for seeds in layers],
             [stack([layer.biases for layer in seeds]) for seeds in layers],
             [layer.factor for layer in first.affine],

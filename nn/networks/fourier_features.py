@@ -18,6 +18,8 @@ class FourierFeatureNetwork(Network):
     is a buffer, it is not trained.
     """
 
+    scale: torch.Tensor
+
     def __init__(
         self,
         frequencies: torch.Tensor,
@@ -35,11 +37,11 @@ class FourierFeatureNetwork(Network):
 
     @classmethod
     def from_initial(cls, settings: FourierFeaturesSettings, initial: Sequence[Neurons]) -> Self:
-        arrays = [
-            np.array([getattr(neurons, name) for neurons in initial])
+        frequencies, cosine, sine, scale = (
+            torch.from_numpy(np.array([getattr(neurons, name) for neurons in initial]))
             for name in ("frequencies", "cosine", "sine", "scale")
-        ]
-        return cls(*map(torch.from_numpy, arrays), settings.frequency_rate_ratio)
+        )
+        return cls(frequencies, cosine, sine, scale, settings.frequency_rate_ratio)
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
         """The plain formula, of cost and memory m N for each seed; training uses an evaluator."""

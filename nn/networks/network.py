@@ -2,12 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
-
-from freqbias.initialization import InitialNetwork
-from freqbias.network_settings import NetworkSettings
 
 
 class Network(torch.nn.Module, ABC):
@@ -18,8 +15,11 @@ class Network(torch.nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def from_initial(cls, settings: NetworkSettings, initial: Sequence[InitialNetwork]) -> Self:
-        """The network that starts as ``initial``, one for each seed; it shares no memory with them."""
+    def from_initial(cls, settings: Any, initial: Sequence[Any]) -> Self:
+        """The network that starts as ``initial``, one for each seed; it shares no memory with them.
+
+        Both are of the classes of its family, in ``freqbias.network_settings`` and ``freqbias.initialization``.
+        """
 
     @abstractmethod
     def forward(self, points: torch.Tensor) -> torch.Tensor:
