@@ -6,15 +6,15 @@ import os
 import platform
 import re
 import signal
-import tempfile
 import threading
 import time
+import uuid
 import zlib
 from collections.abc import Buffer, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from freqbias.errors import InputError, StorageError
+from freqbias.errors import FreqbiasError, InputError, StorageError
 
 #: Reasons that lie in the disk, not in the path that was asked for.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
@@ -30,50 +30,81 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises InputError when the folder cannot be made or written, and StorageError when writing fails (a full disk).
     """
     path = Path(path)
-    require_place(path)
+    _require_kind(path, folder=False)
     remove_leftovers(path)
+    with made_parents(path):
+        temporary = _temporary(path, path.parent)
+        try:
+            _create(temporary, path)
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+@contextmanager
+def made_parents(path: Path) -> Iterator[None]:
+    """The folder of ``path`` is there in the block; those that were made for it and hold nothing at its end go.
+
+    Raises InputError when it cannot be made, StorageError when the disk is full.
+    """
     new = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{_writer()}_", suffix=".part", dir=path.parent)
     except OSError as error:
-        if error.errno in DISK_ERRORS:
-            raise storage_error(path, error) from error
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    os.close(handle)
-    temporary = Path(name)
+        raise place_error(path, error) from error
     try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise storage_error(path, error) from error
+        yield
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
         with suppress(OSError):  # those that hold something now stay
             for folder in new:
                 folder.rmdir()
 
 
 def require_place(path: str | os.PathLike, folder: bool = False) -> None:
-    """Raise InputError if no file, or no ``folder``, can be made at ``path``: asked before the work, not after it."""
+    """Raise InputError if no file, or no ``folder`` with files, can be made at ``path``: asked before the work.
+
+    A file that is made and removed again shows it. Raises StorageError when the disk is full.
+    """
     path = Path(path)
+    temporary = _temporary(path, _require_kind(path, folder))
+    with _signals_wait():
+        _create(temporary, path)
+        temporary.unlink()
+
+
+def _temporary(path: Path, folder: Path) -> Path:
+    """A name of its own in ``folder`` for what shall become ``path``; ``remove_leftovers`` knows it."""
+    return folder / f".{path.name}.{_writer()}_{uuid.uuid4().hex[:8]}.part"
+
+
+def _create(temporary: Path, path: Path) -> None:
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except OSError as error:
+        raise place_error(path, error) from error
+
+
+def _require_kind(path: Path, folder: bool) -> Path:
+    """The nearest folder that is there. Raises InputError if something else than a file, or ``folder``, is at path."""
     try:
         if "\0" in str(path):
             raise ValueError("null character in the name")
         if path.is_dir() != folder and os.path.lexists(path):
             raise InputError(f"{path}: cannot be written: is {'no' if folder else 'a'} folder")
-        there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        parents = (path, *path.absolute().parents) if folder else path.absolute().parents
+        there = next(parent for parent in parents if parent.exists())
     except (OSError, ValueError) as error:  # a name that is none
         raise InputError(f"{path}: cannot be written: {getattr(error, 'strerror', error)}") from error
-    if there != path and not there.is_dir():
+    if not there.is_dir():
         raise InputError(f"{path}: cannot be written: {there} is no folder")
+    return there
 
 
 @contextmanager
@@ -188,6 +219,13 @@ def _is_written(file: Path, name: str) -> bool:
     except OSError:  # of another user
         pass
     return True
+
+
+def place_error(path: str | os.PathLike, error: OSError) -> FreqbiasError:
+    """What to tell a user at whose ``path`` nothing can be made because of ``error``."""
+    if error.errno in DISK_ERRORS:
+        return storage_error(path, error)
+    return InputError(f"{path}: cannot be written: {error.strerror}")
 
 
 def storage_error(path: str | os.PathLike, error: OSError) -> StorageError:

@@ -1,4 +1,4 @@
-"""One process at a time may write into a folder of results."""
+"""One process at a time may write into a folder of results, or a file with its checkpoint."""
 
 import errno
 import os
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from freqbias.errors import InputError
+from freqbias.files import made_parents, place_error
 
 
 @contextmanager
@@ -21,15 +22,49 @@ def only_writer(folder: str | os.PathLike) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise place_error(folder, error) from error
     try:
-        _lock(folder, handle)
+        _lock(folder, handle, "into this folder")
         yield
     finally:
         os.close(handle)
 
 
-def _lock(folder: Path, handle: int) -> None:
+@contextmanager
+def only_writer_of_file(path: str | os.PathLike) -> Iterator[None]:
+    """As ``only_writer``, for the single file ``path``, which need not be there.
+
+    Meanwhile there is a file .NAME.lock beside it. That of a process that was killed locks nobody out.
+    """
+    path = Path(path)
+    file = path.with_name(f".{path.name}.lock")
+    with made_parents(path):
+        handle = _own(file, path)
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)  # before the lock ends, lest it be that of the next process
+            os.close(handle)
+
+
+def _own(file: Path, path: Path) -> int:
+    """The open lock ``file`` of ``path``, locked."""
+    while True:
+        try:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise place_error(path, error) from error
+        try:
+            _lock(path, handle, "this file")
+            if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # its owner has removed it meanwhile
+
+
+def _lock(path: Path, handle: int, what: str) -> None:
     try:
         import fcntl  # not on Windows
     except ImportError:
@@ -39,5 +74,5 @@ def _lock(folder: Path, handle: int) -> None:
     except OSError as error:
         if error.errno == errno.EWOULDBLOCK:
             raise InputError(
-                f"{folder}: another freqbias is writing into this folder: wait for it, or choose another one"
+                f"{path}: another freqbias is writing {what}: wait for it, or choose another one"
             ) from error

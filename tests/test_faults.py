@@ -6,93 +6,19 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tomli_w
+from faulty_world import COMMANDS, LEVELS, World, temporary
 
 from freqbias import ErrorSpectra
-from freqbias.errors import InputError
 from freqbias.files import write_text
-from freqbias.lock import only_writer
-
-TESTS = Path(__file__).parent
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-PROBLEM = {
-    "network": {"width": 200, "law": {"family": "uniform", "scale": 6.0}},
-    "target": {"expression": "exp(-x**2)*sin(3*x)"},
-    "data": {"lower": [-3.0], "upper": [3.0], "points": [32]},
-    "training": {"learning_rate": 0.5, "threads": 1, "times": {"first": 1.0, "last": 10.0, "count": 3}},
-    "mesh": {"cutoff": 10.0, "cells": [40]},
-}
-LEVELS = ["run/network.nc", "run/pde.nc", "run/kernel.nc"]
-#: Every command that writes, over files that are there; each after the first needs those before.
-COMMANDS = {
-    "run": ["run", "p.toml", "--out", "run", "--checkpoint-every", "0"],
-    "budget": ["budget", "run"],
-    "compare": ["compare", *LEVELS, "--out", "compared", "--json"],
-    "solve": ["solve", "p.toml", "--out", "pde.nc", "--checkpoint-every", "0"],
-    "kernel": ["kernel", "p.toml", "--out", "kernel.nc"],
-    "train": ["train", "p.toml", "--out", "network.nc", "--checkpoint-every", "0"],
-    "export": ["export", "run/pde.nc", "--out", "pde.vtkhdf"],
-    "picture": ["export", "run/pde.nc", "--picture", "pde.png"],
-    "convert": ["mesh", "p.toml", "--convert", "mesh.msh"],
-    "drawing": ["mesh", "p.toml", "--picture", "mesh.png"],
-}
-
-
-class World:
-    """Runs commands in a folder, which is a small file system of its own where this process may make one."""
-
-    def __init__(self, folder):
-        server = [sys.executable, TESTS / "faulty_commands.py"]
-        mounted = f'mount -t tmpfs -o size=8m tmpfs "{folder}" && cd "{folder}" && exec "$@"'
-        alone = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", mounted, "sh"]
-        #: Whether disks can be filled and be mounted for reading alone.
-        self.mounted = shutil.which("unshare") is not None and self._starts([*alone, "true"], folder)
-        self._server = subprocess.Popen(
-            [*alone, *server] if self.mounted else server,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=folder,
-            env=ENVIRONMENT,
-        )
-        assert self._server.stdout.readline() == "ready\n"
-        #: The folder, as this process sees it.
-        self.folder = Path(f"/proc/{self._server.pid}/root") / str(folder).lstrip("/") if self.mounted else folder
-        (self.folder / "p.toml").write_text(tomli_w.dumps(PROBLEM))
-
-    @staticmethod
-    def _starts(words, folder):
-        return subprocess.run(words, cwd=folder, capture_output=True).returncode == 0
-
-    def __call__(self, *words, **order):
-        """The answer to a command; see faulty_commands.py."""
-        self._server.stdin.write(json.dumps({"words": words} | order) + "\n")
-        self._server.stdin.flush()
-        return json.loads(self._server.stdout.readline())
-
-    def end(self):
-        self._server.communicate(timeout=10)
-
-    def content(self):
-        """File → bytes of everything that is there."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
-
-    def leave_free(self, size):
-        """Fill the disk until ``size`` bytes of it are free; 0: down to the last one."""
-        room = os.statvfs(self.folder)
-        with (self.folder / "filler").open("wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, max(1, room.f_bavail * room.f_frsize - size))
+from freqbias.lock import only_writer, only_writer_of_file
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
+    """A folder in which commands fail; see faulty_world.py."""
     world = World(tmp_path_factory.mktemp("world"))
     yield world
     world.end()
@@ -106,12 +32,8 @@ def moments(world):
         done = world(*words)
         assert done["status"] == 0, done["stderr"]
         found[name] = done["moments"]
-    assert not [name for name in world.content() if ".part" in name or "checkpoint" in name]
+    assert not [name for name in world.content() if ".part" in name or ".lock" in name or "checkpoint" in name]
     return found
-
-
-def temporary(content):
-    return [name for name in content if name.endswith(".part")]
 
 
 #: What in a metrics.json says how work went; and the time at which an effect of the size of rounding is largest.
@@ -308,7 +230,7 @@ def test_full_disk(name, free, world, moments):
 # No permission
 
 
-@pytest.fixture(scope="module", params=["read-only disk", "permissions"])
+@pytest.fixture(params=["read-only disk", "permissions"])
 def closed(request, world, moments):
     """The world with a folder that cannot be written."""
     folders = [world.folder, *(path for path in world.folder.iterdir() if path.is_dir())]
@@ -341,7 +263,7 @@ def test_place_that_cannot_be_written(name, closed, world):
 # Two at once
 
 
-def test_second_process_in_a_folder_is_refused(world, moments):
+def test_second_process_is_refused(world, moments):
     before = world.content()
     with only_writer(world.folder / "run"), only_writer(world.folder / "compared"):
         for name in ("run", "budget", "compare"):
@@ -349,20 +271,13 @@ def test_second_process_in_a_folder_is_refused(world, moments):
             assert done["status"] == 2
             [line] = done["stderr"].strip().splitlines()
             assert "another freqbias is writing into this folder" in line
+    for name, file in (("solve", "pde.nc"), ("kernel", "kernel.nc"), ("train", "network.nc")):
+        with only_writer_of_file(world.folder / file):
+            done = world(*COMMANDS[name])
+        assert done["status"] == 2
+        [line] = done["stderr"].strip().splitlines()
+        assert line == f"freqbias: {file}: another freqbias is writing this file: wait for it, or choose another one"
     assert world.content() == before
-
-
-def test_lock_ends_with_its_process(tmp_path):
-    program = "import sys, time; from freqbias.lock import only_writer\n"
-    program += "with only_writer(sys.argv[1]):\n    print(flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE)
-    holder.stdout.readline()
-    with pytest.raises(InputError, match="another freqbias is writing"), only_writer(tmp_path):
-        pass
-    holder.kill()
-    holder.communicate()
-    with only_writer(tmp_path):
-        assert list(tmp_path.iterdir()) == []
 
 
 def test_resume_with_another_problem_changes_nothing(world, moments):
@@ -371,94 +286,3 @@ def test_resume_with_another_problem_changes_nothing(world, moments):
     assert done["status"] == 2
     assert "pde.nc: belongs to another problem" in done["stderr"]
     assert world.content() == before
-
-
-# Standard output
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A folder with a finished study, which was killed once, and its problem file."""
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "p.toml").write_text(tomli_w.dumps(PROBLEM))
-    words = ["study", "p.toml", "--vary", "network.width=100,200", "--jobs", "1", "--out", "study"]
-    running = subprocess.Popen([FREQBIAS, *words], cwd=folder, env=ENVIRONMENT, start_new_session=True)
-    deadline = time.monotonic() + 100
-    while not (there := list((folder / "study/levels").glob("*.nc"))):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.kill()
-    running.wait(10)
-    written = {path: path.stat().st_mtime_ns for path in there}
-    # Its reader leaves after one line.
-    done = shell(folder, "freqbias " + " ".join(words) + " | head -n 1")
-    assert done.stdout == f"2 points, 4 levels to compute, {len(there)} of them are there\n"
-    assert done.stderr == ""
-    assert {path: path.stat().st_mtime_ns for path in there} == written
-    return folder
-
-
-FREQBIAS = Path(sys.executable).parent / "freqbias"
-
-
-def shell(folder, line):
-    """Run ``line`` in a shell that fails where a part of a pipe fails."""
-    line = line.replace("freqbias ", f"{FREQBIAS} ")
-    words = ["bash", "-o", "pipefail", "-c", line]
-    return subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
-
-
-def test_killed_study_goes_on_and_outlives_its_reader(study):
-    table = (study / "study/study.csv").read_text().splitlines()
-    assert len(table) == 3
-    assert all("measured" in line for line in table[1:])
-    assert (study / "study/report.html").read_text().rstrip().endswith("</html>")
-    assert not [path for path in study.rglob("*") if ".part" in path.name]
-
-
-@pytest.mark.parametrize(
-    ("line", "status", "said"),
-    [
-        ("freqbias compare {levels} --out a --json | true", 1, ""),
-        ("freqbias compare {levels} --out a >&-", 0, ""),
-        ("freqbias mesh p.toml | true", 1, ""),
-        ("freqbias mesh p.toml --convert m.vtu >&- 2>&- <&-", 0, ""),
-        ("freqbias mesh p.toml > /dev/full", 1, "No space left on device"),
-        ("freqbias --help > /dev/full", 1, "No space left on device"),
-    ],
-)
-def test_standard_output_that_takes_nothing(line, status, said, study):
-    """Files are written all the same; a reader that is gone need not be told, a full disk is named."""
-    levels = " ".join(
-        sorted({str(next((study / "study/levels").glob(f"{k}-*"))) for k in ("pde", "kernel", "network")})
-    )
-    done = shell(study, line.format(levels=levels))
-    assert done.returncode == status, done
-    assert done.stderr == (f"freqbias: standard output cannot be written: {said}\n" if said else "")
-    if "compare" in line:
-        json.loads((study / "a/metrics.json").read_text())
-        assert (study / "a/report.html").read_text().rstrip().endswith("</html>")
-        shutil.rmtree(study / "a")
-    if "convert" in line:
-        assert "</VTKFile>" in (study / "m.vtu").read_text(errors="replace")
-
-
-def test_signals_that_are_ignored_stay_ignored(tmp_path):
-    """nohup and shells ask for that; in between, those of a file that is being written wait for its end."""
-    program = """
-import os, signal, sys
-from freqbias.cli.failure import reported_failures
-from freqbias.files import atomic_file
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-with reported_failures(), atomic_file(sys.argv[1]) as file:
-    os.kill(os.getpid(), signal.SIGINT)
-    file.stop_if_asked()
-    os.kill(os.getpid(), signal.SIGTERM)
-    print("still here", flush=True)
-    file.stop_if_asked()
-    print("not here")
-"""
-    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (143, "still here\n", "freqbias: terminated\n")
-    assert list(tmp_path.iterdir()) == []

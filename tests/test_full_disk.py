@@ -89,10 +89,12 @@ def test_own_mistakes_are_not_the_disks(tmp_path):
 def test_temporary_file_that_cannot_be_made(number, kind, tmp_path, monkeypatch):
     """Without room it is the disk; otherwise the path was a mistake."""
 
-    def mkstemp(**options):
-        raise OSError(number, os.strerror(number))
+    def refused(path, *options, opened=os.open):
+        if str(path).endswith(".part"):
+            raise OSError(number, os.strerror(number))
+        return opened(path, *options)
 
-    monkeypatch.setattr("tempfile.mkstemp", mkstemp)
+    monkeypatch.setattr("os.open", refused)
     with pytest.raises(kind, match=f"a: cannot be written: {os.strerror(number)}"):
         write_text(tmp_path / "a", "text")
 

@@ -16,6 +16,7 @@ def kernel(
 ) -> None:
     """Compute the infinite-width kernel flow on the samples."""
     from freqbias.files import require_place
+    from freqbias.lock import only_writer_of_file
 
     require_place(out)
     problem = read_problem(problem_file, changes, Plan(("kernel",), out.parent, force=force))
@@ -23,8 +24,9 @@ def kernel(
     from freqbias.nn import kernel_flow
     from freqbias.progress import progress_bar
 
-    with progress_bar("kernel flow") as progress:
-        spectra = kernel_flow(problem, progress)
-    spectra.write(out)
+    with only_writer_of_file(out):
+        with progress_bar("kernel flow") as progress:
+            spectra = kernel_flow(problem, progress)
+        spectra.write(out)
     typer.echo(f"kernel flow: {len(problem.points)} samples, {spectra.info['wall_time_seconds']:.2f} s")
     typer.echo(out)

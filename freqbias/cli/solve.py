@@ -1,5 +1,6 @@
 """``freqbias solve``: the PDE level."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -30,9 +31,12 @@ def solve(
     from mpi4py import MPI
 
     from freqbias.files import require_place
+    from freqbias.lock import only_writer_of_file
 
     comm = MPI.COMM_WORLD
     on_first_rank(comm, lambda: require_place(out))
+    folder = checkpoint_of(out)
+    on_first_rank(comm, lambda: require_place(folder, folder=True))
     bound = in_bytes(memory)
     problem = read_problem_on_all_ranks(problem_file, changes, Plan(("pde",), out.parent, bound, force), comm)
 
@@ -40,13 +44,14 @@ def solve(
     from freqbias.fem.checkpoint import remove
     from freqbias.progress import progress_bar
 
-    folder = checkpoint_of(out)
-    with progress_bar("PDE", comm.rank == 0) as progress, interruption_says_how_to_go_on():
-        spectra = fem.solve(problem, comm, progress, bound, folder, checkpoint_every, resume)
-    if spectra is None:  # not rank 0
-        return
-    spectra.write(out)
-    remove(folder)
+    with ExitStack() as locked, interruption_says_how_to_go_on():
+        on_first_rank(comm, lambda: locked.enter_context(only_writer_of_file(out)))
+        with progress_bar("PDE", comm.rank == 0) as progress:
+            spectra = fem.solve(problem, comm, progress, bound, folder, checkpoint_every, resume)
+        if spectra is None:  # not rank 0
+            return
+        spectra.write(out)
+        remove(folder)
     info = spectra.info
     typer.echo(
         f"PDE: {info['nodes']} nodes, {info['parts']} part(s) of {info['unknowns']} unknowns, {info['linear_solver']}, "

@@ -1,10 +1,12 @@
 """``freqbias train``: the network level."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from freqbias import torchrun
 from freqbias.cli.device import DeviceOption
 from freqbias.cli.problem_file import ForceOption, Plan, ProblemArgument, SetOption, read_problem
 from freqbias.cli.resuming import CheckpointOption, ResumeOption, checkpoint_of
@@ -26,7 +28,10 @@ def train(
     """Train the real network and record its error spectrum; what happens meanwhile goes to NETWORK.jsonl."""
     from freqbias.files import require_place
 
-    require_place(out)
+    if torchrun.rank() == 0:
+        require_place(out)
+        require_place(checkpoint_of(out))
+        require_place(_log_of(out))
     problem = read_problem(problem_file, changes, Plan(("network",), out.parent, force=force))
     spectra = train_and_write(problem, out, resume, checkpoint_every, device)
     if spectra is None:  # not the first process of torchrun
@@ -48,30 +53,35 @@ def train_and_write(
     """
     from freqbias import nn
     from freqbias.files import remove_leftovers
+    from freqbias.lock import only_writer_of_file
     from freqbias.nn.interruption import interruption_by_signals
     from freqbias.nn.processes import joined_processes
     from freqbias.progress import progress_bar
 
     checkpoint = checkpoint_of(out)
-    remove_leftovers(out)
-    with (
-        joined_processes(device) as processes,
-        progress_bar("training", processes.rank == 0) as progress,
-        interruption_by_signals() as interruption,
-    ):
-        spectra = nn.train(
-            problem,
-            progress,
-            device=device,
-            processes=processes,
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_every,
-            resume=resume,
-            log=out.with_suffix(".jsonl"),
-            interruption=interruption,
-            threads=threads,
-        )
-    if spectra is not None:
-        spectra.write(out)
-        checkpoint.unlink()
+    with ExitStack() as locked:
+        with joined_processes(device) as processes:
+            processes.from_first(lambda: locked.enter_context(only_writer_of_file(out)))
+            remove_leftovers(out)
+            with progress_bar("training", processes.rank == 0) as progress, interruption_by_signals() as interruption:
+                spectra = nn.train(
+                    problem,
+                    progress,
+                    device=device,
+                    processes=processes,
+                    checkpoint=checkpoint,
+                    checkpoint_seconds=checkpoint_every,
+                    resume=resume,
+                    log=_log_of(out),
+                    interruption=interruption,
+                    threads=threads,
+                )
+        if spectra is not None:
+            spectra.write(out)
+            checkpoint.unlink()
     return spectra
+
+
+def _log_of(spectra: Path) -> Path:
+    """Where the log of a training is."""
+    return spectra.with_suffix(".jsonl")
