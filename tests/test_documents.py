@@ -1,16 +1,18 @@
 """What the documents and examples show is run, and one number of each is pinned."""
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.integrate
 from conftest import EXAMPLES
-from document_blocks import COMMANDS, DOCUMENTS, ROOT, blocks, options, run_page
+from document_blocks import COMMANDS, COPIED, DOCUMENTS, ROOT, blocks, copy_examples, options, run_page
 
 from freqbias import Problem, compare, fem, nn
 
-PAGES = [page for page in DOCUMENTS if any(b.language == "python" or "tested" in b.marks for b in blocks(page))]
+PAGES = [page for page in DOCUMENTS if any(block.runs for block in blocks(page))]
 
 
 def code_blocks(document):
@@ -19,20 +21,58 @@ def code_blocks(document):
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory):
-    """A small run of all three levels, as ``freqbias run`` leaves it."""
+    """A small run of all three levels, as ``freqbias run`` leaves it, with all figures."""
     from freqbias.cli.main import app
 
-    folder = tmp_path_factory.mktemp("run")
-    smaller = ["--set", "network.width=200", "--set", "data.points=128", "--set", "mesh.cells=200"]
-    smaller += ["--set", "training.times.count=8", "--budget", "0"]
-    app(["run", str(EXAMPLES / "three_tones.toml"), "--out", str(folder), *smaller], standalone_mode=False)
-    return folder
+    folder = tmp_path_factory.mktemp("finished")
+    copy_examples(folder / "examples")
+    words = ["run", str(folder / "examples/three_tones.toml"), "--out", str(folder / "run"), "--budget", "0"]
+    app(words, standalone_mode=False)
+    return folder / "run"
+
+
+@pytest.fixture
+def lean(monkeypatch):
+    """Reports of few figures, and studies in this process: the work of commands, not of what they have in common."""
+    from freqbias.compare import panels
+    from freqbias.study import tasks
+
+    few = [panel for panel in panels.PANELS if panel.__name__ in ("decay", "setting")]
+    monkeypatch.setattr(panels, "PANELS", few)
+    outcomes = tasks._outcomes
+    monkeypatch.setattr(tasks, "_outcomes", lambda levels, jobs, compute: outcomes(levels, 0, compute))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md"], ids=lambda page: page.stem)
-def test_what_a_page_shows_runs(page, tmp_path, monkeypatch, command, finished_run):
+def test_what_a_page_shows_runs(page, tmp_path, monkeypatch, command, finished_run, lean):
     monkeypatch.chdir(tmp_path)
     run_page(page, tmp_path, command, finished_run)
+
+
+def test_python_example_of_the_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = run_page(ROOT / "README.md", tmp_path, None, None)
+    assert names["result"].max_relative_error["network_vs_kernel"] < 1e-3
+    assert capsys.readouterr().out.startswith("Theory and network agree")
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
+def test_every_block_runs_or_says_why_not(page):
+    for block in blocks(page):
+        if block.language not in COPIED or block.runs or "file" in block.marks:
+            continue
+        assert {"run by", "not run"} & set(block.marks), f"{page.name}: {block.text}"
+        if place := block.marks.get("run by"):
+            others = blocks(ROOT / place) if place.endswith(".md") else []
+            same = any(other.runs and other.text == block.text for other in others)
+            text = (ROOT / place).read_text(encoding="utf-8")
+            assert same or (place.startswith("tests/") and names_of(block, page) <= set(re.findall(r"[\w.-]+", text)))
+
+
+def names_of(block, page):
+    """What a file of tests that runs a block must name: its commands, or the page that it reads the block from."""
+    return {words[0] for words in block.commands} or {page.name}
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
@@ -49,23 +89,15 @@ def test_commands_of_the_documents_exist(page):
 def test_marks_of_blocks_are_read():
     """A page of which nothing ran would pass as well."""
     names = {page.stem: blocks(page) for page in DOCUMENTS}
-    run = {stem for stem, found in names.items() if any("tested" in block.marks for block in found)}
-    assert {"quickstart", "how-to", "tutorial-own-data", "tutorial-choosing-law", "tutorial-cluster"} <= run
-    assert sum(len(block.commands) for found in names.values() for block in found) > 40
+    run = {words[0] for found in names.values() for block in found if block.runs for words in block.commands}
+    assert run == set(COMMANDS) - {"doctor"}
+    assert sum(len(block.commands) for found in names.values() for block in found if block.runs) >= 40
     assert {block.marks["file"] for block in names["tutorial-own-data"] if "file" in block.marks} == {
         "tide.toml",
         "rings.toml",
     }
-
-
-def test_python_example_of_the_readme(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (block,) = code_blocks("README.md")
-    names = {}
-    exec(block, names)
-    assert names["result"].max_relative_error["network_vs_kernel"] < 1e-3
-    assert capsys.readouterr().out.startswith("Theory and network agree")
-    assert (tmp_path / "report.html").stat().st_size > 100_000
+    for page in DOCUMENTS:
+        assert not re.findall(r"<!-- (?:tested|with|file|page|run|not)\b(?![\w ]*: )", page.read_text()), page.name
 
 
 def test_law_of_the_extending_page():
@@ -113,7 +145,10 @@ def test_every_file_of_the_architecture_page_exists():
     for name in re.findall(
         r"`((?:freqbias|fem|nn|compare|meshes)/[\w/.]*)`", (ROOT / "docs/architecture.md").read_text()
     ):
-        assert (ROOT / name).exists(), name
+        # Of the installed package: in the container, its sources are nowhere else.
+        folder, _, rest = name.partition("/")
+        package = "freqbias" if folder == "freqbias" else f"freqbias.{folder}"
+        assert (Path(find_spec(package).origin).parent / rest).exists(), name
 
 
 def test_elevation_profile_example():
