@@ -179,7 +179,7 @@ def full(world, name, free):
             world.leave_free(free)
             done = world(*words)
         else:
-            done = world(*words, room=free)
+            done = world(*words, room=max(free, 2048))  # which binds the file that takes the messages as well
         after = world.content()
     finally:
         (world.folder / "filler").unlink(missing_ok=True)
@@ -205,6 +205,8 @@ def full(world, name, free):
     ],
 )
 def test_full_disk(name, free, world, moments):
+    if not world.mounted and name in ("run", "solve"):
+        pytest.skip("without a disk of its own, files can be bounded, but so is the shared memory of MPI")
     done, before, after = full(world, name, free)
     assert done["status"] == 1, done
     [line] = done["stderr"].strip().splitlines()

@@ -14,7 +14,7 @@ def test_exact_power():
     slope = fit_slope(x, 3 * x**-0.5)
     assert slope.exponent == pytest.approx(-0.5, abs=1e-12)
     assert slope.factor == pytest.approx(3)
-    assert slope.half_width < 1e-10
+    assert slope.half_width < 1e-6  # the root of what rounding leaves of 1 - r²
     assert slope.count == 4
     assert slope.local == pytest.approx([-0.5] * 3)
 
