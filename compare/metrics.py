@@ -191,6 +191,14 @@ def compare_spectra(pde: Level | None, network: Level | None, kernel: Level | No
 
     Raises InputError if they do not belong to one setting or have too little in common, if none is given or one is
     given in another's place; NumericalError if a spectrum is not finite.
+
+    >>> from freqbias import Problem, fem, nn
+    >>> problem = Problem.from_file("examples/three_tones.toml").changed({"training.times.last": 10.0})
+    >>> result = compare_spectra(fem.solve(problem), None, nn.kernel_flow(problem))
+    >>> bool(1e-6 < result.max_relative_error["kernel_vs_pde"] < 1e-4)
+    True
+    >>> list(result.to_pandas().columns)
+    ['pair', 'time', 'relative_error', 'magnitude_error', 'phase_error', 'phase_shift']
     """
     given = {"pde": pde, "kernel": kernel, "network": network}
     levels = {level: one for level, one in given.items() if one is not None}

@@ -36,6 +36,11 @@ def solve(
     result is safe); with ``resume`` the solve goes on from there. ``symmetric``: solve on a part of the box where law
     and mesh are even. Raises InputError if no PDE predicts the problem, ConvergenceError, DivergenceError
     or NumericalError if the result cannot be trusted.
+
+    >>> problem = Problem.from_file("examples/three_tones.toml").changed({"training.times.last": 10.0})
+    >>> spectra = solve(problem)
+    >>> round(float(spectra.norms()[-1] / spectra.norms()[0]), 4)  # what is left of the error at t = 10
+    0.762
     """
     began, before = time.perf_counter(), memory_plan.resident()
     family, optimizer = problem.known_family, problem.linear_optimizer

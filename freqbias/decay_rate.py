@@ -13,6 +13,9 @@ def decay_rate(before: np.ndarray, now: np.ndarray, interval: float, floor: floa
 
     The rate, in 1 / learning time, is log(before / now) / interval: exact for an exponential, negative where the
     magnitude grows. Where either magnitude is not above ``floor`` it says nothing: 0, and not known.
+
+    >>> decay_rate(np.array([1.0]), np.exp([-2.0]), interval=4.0, floor=1e-15)
+    (array([0.5]), array([ True]))
     """
     known = (before > floor) & (now > floor)
     rate = np.zeros(len(now))

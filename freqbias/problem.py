@@ -36,7 +36,12 @@ class Problem(ProblemData):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike) -> "Problem":
-        """Read a TOML problem file. Raises InputError with one line naming file, key, value and what is allowed."""
+        """Read a TOML problem file. Raises InputError with one line naming file, key, value and what is allowed.
+
+        >>> problem = Problem.from_file("examples/three_tones.toml")
+        >>> problem.dimension, problem.settings.network.width, problem.mesh.nodes.shape
+        (1, 4000, (1201, 1))
+        """
         return cls.create(read_toml(path), directory=Path(path).parent, source=str(path))
 
     @classmethod
@@ -59,6 +64,17 @@ class Problem(ProblemData):
 
         ``target``: a callable that maps points (n, d) to values (n,); the dictionary's ``target`` table may then
         hold only ``taper`` and ``standardize``. Raises InputError as ``from_file`` does.
+
+        >>> problem = Problem.create(
+        ...     {
+        ...         "network": {"width": 400, "law": {"family": "normal", "scale": 4.0}},
+        ...         "data": {"lower": [-3.0], "upper": [3.0], "points": [64]},
+        ...         "training": {"times": {"first": 1.0, "last": 10.0, "count": 3}},
+        ...     },
+        ...     target=lambda points: np.exp(-(points[:, 0] ** 2)) * np.sin(3 * points[:, 0]),
+        ... )
+        >>> problem.times.round(3)
+        array([ 0.   ,  1.   ,  3.162, 10.   ])
         """
         if target is not None:
             name = getattr(target, "__qualname__", type(target).__qualname__)
@@ -77,6 +93,10 @@ class Problem(ProblemData):
         """This problem with other values under dotted keys, such as ``{"network.width": 8000}``.
 
         Samples, times and mesh follow from the settings again. Raises InputError as ``from_file`` does.
+
+        >>> problem = Problem.from_file("examples/three_tones.toml")
+        >>> problem.changed({"network.law.scale": 5.0}).settings.network.law.scale
+        [5.0]
         """
         data = self.resolved.model_dump()
         for key, value in changes.items():
@@ -119,7 +139,12 @@ class Problem(ProblemData):
         return self.initial_errors.mean(axis=0)
 
     def initial_spectrum(self, frequencies: np.ndarray) -> np.ndarray:
-        """The error spectrum before training at ``frequencies`` (n, d), radians per unit of x: (n,) complex."""
+        """The error spectrum before training at ``frequencies`` (n, d), radians per unit of x: (n,) complex.
+
+        >>> problem = Problem.from_file("examples/three_tones.toml")
+        >>> abs(problem.initial_spectrum(np.array([[3.0], [9.0]]))).round(4)
+        array([0.1441, 0.0742])
+        """
         return error_spectrum(self.points, self.initial_error, self.weights, frequencies)
 
     def set_samples(

@@ -108,11 +108,24 @@ class ErrorSpectra:
         return self.mesh.nodes
 
     def norms(self) -> np.ndarray:
-        """L2 norm over the mesh at every time (T,), with several runs that of their mean."""
+        """L2 norm over the mesh at every time (T,), with several runs that of their mean.
+
+        >>> from freqbias import nn
+        >>> spectra = nn.kernel_flow(Problem.from_file("examples/three_tones.toml"))
+        >>> remaining = spectra.norms() / spectra.norms()[0]
+        >>> float(remaining[0]), bool(remaining[-1] < 1e-3)
+        (1.0, True)
+        """
         return self.mesh.norm(self.values)
 
     def to_xarray(self) -> "xr.Dataset":
-        """The spectra as they stand in a spectrum file."""
+        """The spectra as they stand in a spectrum file.
+
+        >>> from freqbias import nn
+        >>> dataset = nn.kernel_flow(Problem.from_file("examples/three_tones.toml")).to_xarray()
+        >>> dict(dataset.sizes)
+        {'time': 26, 'node': 1201, 'part': 2, 'sample': 512, 'axis': 1}
+        """
         import xarray as xr  # with pandas behind it as slow to import as all the rest: only where files are made
 
         problem = self.problem

@@ -26,6 +26,12 @@ class BoxMesh(FrequencyMesh):
 
     The nodes are the Gauss-Lobatto points of every cell. They are numbered along the tensor grid, the last axis
     running fastest; ``values`` of functions on the mesh are arrays (..., nodes) in this order.
+
+    >>> mesh = BoxMesh((np.array([-1.0, 0.0, 1.0]),), degree=2)
+    >>> mesh.nodes.ravel()
+    array([-1. , -0.5,  0. ,  0.5,  1. ])
+    >>> mesh.evaluate(mesh.nodes[:, 0] ** 2, np.array([[0.3]])).round(12)  # exact for polynomials of the degree
+    array([0.09])
     """
 
     axes: tuple[np.ndarray, ...]
@@ -167,7 +173,12 @@ def box_mesh(
     degree: int,
     breakpoints: Sequence[np.ndarray] | None = None,
 ) -> BoxMesh:
-    """Mesh of [-cutoff, cutoff]^d with ``cells`` along each axis, as even as grid lines at ``breakpoints`` allow."""
+    """Mesh of [-cutoff, cutoff]^d with ``cells`` along each axis, as even as grid lines at ``breakpoints`` allow.
+
+    >>> mesh = box_mesh((30.0, 30.0), cells=(20, 20), degree=1)
+    >>> mesh.shape, float(mesh.norm(np.ones(441)))
+    ((21, 21), 60.0)
+    """
     if breakpoints is None:
         breakpoints = [np.empty(0)] * len(cutoff)
     axes = [_axis_lines(*given) for given in zip(cutoff, cells, breakpoints, strict=True)]

@@ -41,6 +41,11 @@ def kernel_flow(problem: Problem, progress: Progress = silent) -> ErrorSpectra:
 
     Raises InputError if the problem has no kernel flow, DivergenceError if the largest decay rate is not stable at the
     learning rate, ConvergenceError or NumericalError if the result cannot be trusted.
+
+    >>> problem = Problem.from_file("examples/three_tones.toml").changed({"training.times.last": 10.0})
+    >>> spectra = kernel_flow(problem)
+    >>> round(float(spectra.norms()[-1] / spectra.norms()[0]), 4)
+    0.762
     """
     started = time.perf_counter()
     if problem.unpredicted is not None:

@@ -15,6 +15,10 @@ def emergence_times(times: np.ndarray, magnitudes: np.ndarray, threshold: float)
     NaN where that never happens, or where the initial magnitude is below SIGNIFICANT times the largest one.
     Between outputs the logarithm of the magnitude is taken as linear in t, which is exact for a frequency that
     decays exponentially, however far apart the outputs are.
+
+    >>> times = np.array([0.0, 1.0, 10.0])
+    >>> emergence_times(times, np.exp(-0.5 * times)[:, None], threshold=0.1).round(4)  # log(10) / 0.5
+    array([4.6052])
     """
     initial = magnitudes[0]
     ratio = magnitudes / np.where(initial > 0, initial, 1)

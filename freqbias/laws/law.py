@@ -33,11 +33,23 @@ class Law(Settings, ABC):
 
     @abstractmethod
     def density(self, frequencies: np.ndarray) -> np.ndarray:
-        """p at ``frequencies`` (n, d): (n,), in units of x^d."""
+        """p at ``frequencies`` (n, d): (n,), in units of x^d.
+
+        >>> from freqbias.laws import Normal, Uniform
+        >>> Normal(family="normal", scale=2.0).in_dimension(1).density(np.array([[0.0], [2.0]])).round(4)
+        array([0.1995, 0.121 ])
+        >>> Uniform(family="uniform", scale=10.0).in_dimension(2).density(np.zeros((1, 2)))
+        array([0.0025])
+        """
 
     @abstractmethod
     def characteristic(self, differences: np.ndarray) -> np.ndarray:
-        """phi(z) = E cos(w.z) at ``differences`` (n, d) of x: (n,) (THEORY: level 2, kernel flow)."""
+        """phi(z) = E cos(w.z) at ``differences`` (n, d) of x: (n,) (THEORY: level 2, kernel flow).
+
+        >>> from freqbias.laws import Normal
+        >>> Normal(family="normal", scale=2.0).in_dimension(1).characteristic(np.array([[0.5]])).round(4)  # exp(-1/2)
+        array([0.6065])
+        """
 
     @abstractmethod
     def sample(self, count: int, generator: np.random.Generator) -> np.ndarray:

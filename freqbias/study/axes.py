@@ -50,7 +50,11 @@ def label_text(label: Any) -> str:
 
 
 def axis_of_option(text: str) -> Axis:
-    """The axis of ``--vary KEY=VALUE,VALUE,…``. Raises InputError if it is none."""
+    """The axis of ``--vary KEY=VALUE,VALUE,…``. Raises InputError if it is none.
+
+    >>> [choice.changes for choice in axis_of_option("network.width=250,1000").choices]
+    [{'network.width': 250}, {'network.width': 1000}]
+    """
     key, values = parse_change(text, "--vary")
     parts = split_values(values)
     if not all(parts):

@@ -39,6 +39,10 @@ def fit_slope(x: np.ndarray, y: np.ndarray) -> Slope | NoSlope:
 
     There is none for less than three values, for values that are not positive, for ones that are flat, and where the
     scatter is so large that the interval of the slope holds 0.
+
+    >>> slope = fit_slope(np.array([100.0, 200.0, 400.0]), np.array([1.0, 0.5, 0.25]))
+    >>> round(slope.exponent, 12), slope.count
+    (-1.0, 3)
     """
     from scipy.stats import linregress, t
 
