@@ -5,7 +5,6 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 from document_blocks import ROOT
 
