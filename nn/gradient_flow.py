@@ -45,7 +45,8 @@ class ExponentialRungeKutta(Stepper):
     The error of a step, that of the embedded method of order 2, is one of the predictions. Relative to the initial
     error, a step from t to t + h may add the tolerance times the part that it is of log(1 + lambda_max t): late
     steps, in which little happens, may be long. The flow does not amplify errors of the predictions where the kernel
-    stays what it is, so the sum of all estimates bounds the error at the end.
+    stays what it is, so the sum of all estimates bounds the error at the end. In single precision a step may add what
+    rounding does to it as well (``_noise``), and the sum may exceed the tolerance.
     """
 
     def __init__(self, objective: Objective, training: TrainingSettings, last: float):
@@ -136,7 +137,10 @@ class ExponentialRungeKutta(Stepper):
     def _noise(self, kernel: TangentKernel, start: list[torch.Tensor], velocity: list[torch.Tensor]) -> float:
         """How much the velocity of the predictions changes, relative to the initial error, with the last bits of theta.
 
-        Its estimates of errors are differences of velocities, which do not become smaller than this with the step.
+        The error of a step is estimated by differences of velocities. They do not become smaller than this however
+        short the step is, so that a step that only rounding spoils must not be rejected. After a step h the rounding
+        of a mode of rate a is min(h, 1/a) times that of its velocity; J R^T takes what is white in the parameters to
+        modes as a^(1/2), so that all of them are at most min(h, (h/lambda_max)^(1/2)) times what is returned.
         """
         random = torch.Generator().manual_seed(self.steps)
         nearby = []

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.integrate import quad, solve_ivp
 
-from freqbias.errors import DivergenceError
+from freqbias import ErrorSpectra
+from freqbias.errors import DivergenceError, InputError
 from freqbias.nn import kernel_flow
 from freqbias.nn.batched_lanczos import LanczosSpace
 from freqbias.nn.gradient_flow import ExponentialRungeKutta
@@ -226,3 +227,58 @@ def test_tangent_kernel_is_self_adjoint_and_its_largest_rate_known(case):
     np.testing.assert_allclose(weighted, weighted.T, atol=1e-9 * np.abs(weighted).max())
     found = largest_rate(kernel, objective)
     assert found == pytest.approx(np.linalg.eigvals(matrix).real.max(), rel=2e-3)
+
+
+# Single precision
+
+
+def wide(precision="float64", tolerance=1e-4):
+    """A wide network, close to linear, until long after its fastest modes have died."""
+    network = {"width": 400, "law": {"family": "uniform", "scale": 10.0}}
+    times = {"first": 1.0, "last": 1e4, "count": 3}
+    options = {"evaluator": "dense", "precision": precision, "tolerance": tolerance}
+    return problem(network, times, points=64, **options)
+
+
+def test_single_precision_takes_no_more_steps_than_its_rounding_is_worth():
+    """What rounding does to a step does not become smaller with it: shorter steps would only add more of it."""
+    exact, double, single = train(wide(tolerance=1e-6)), train(wide()), train(wide("float32"))
+    norm = np.linalg.norm(exact.values[0])
+    error = np.linalg.norm(single.values - exact.values, axis=1) / norm
+    assert error.max() < 3e-5
+    assert single.info["steps"] <= 2 * double.info["steps"]
+    assert single.info["gradient_evaluations"] <= 3 * double.info["gradient_evaluations"]
+    # The estimate knows of the rounding: it bounds the error.
+    assert error.max() < single.info["flow_error_estimate"] < 1e-3
+
+
+def test_rounding_of_a_velocity_is_measured():
+    """By changes of the last bits: proportional to them, and to nothing else."""
+    found = {}
+    for precision in ("float64", "float32"):
+        training = Training(wide(precision))
+        training.stepper.step(0.0, 1.0)
+        kernel = TangentKernel(training.objective)
+        start = [parameter.detach().clone() for parameter in training.objective.network.trained]
+        found[precision] = training.stepper._noise(kernel, start, kernel.to_parameters(kernel.residual))
+        for parameter, before in zip(training.objective.network.trained, start, strict=True):
+            assert torch.equal(parameter, before)
+    ratio = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps
+    assert ratio / 5 < found["float32"] / found["float64"] < 5 * ratio
+
+
+def test_tolerance_below_rounding_is_refused():
+    with pytest.raises(InputError, match=r'tolerance = 1e-06 is less than .* precision = "float32" .* at least 1e-05'):
+        wide("float32", 1e-6)
+    assert wide("float64", 1e-6).settings.training.tolerance == 1e-6
+
+
+def test_tolerance_that_rounding_does_not_reach_is_told(command, tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text(wide("float32", 1e-5).to_toml())
+    done = command("train", file, "--out", tmp_path / "network.nc")
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert f"warning: {file}: training.tolerance = 1e-05 is not reached" in line
+    assert ErrorSpectra.read(tmp_path / "network.nc").info["flow_error_estimate"] > 1e-5
+    assert command("train", file, "--set", "training.precision='float64'", "--out", tmp_path / "b.nc").stderr == ""

@@ -79,7 +79,19 @@ def train_and_write(
         if spectra is not None:
             spectra.write(out)
             checkpoint.unlink()
+            _warn(problem, spectra)
     return spectra
+
+
+def _warn(problem: "Problem", spectra: "ErrorSpectra") -> None:
+    """In single precision the error of a gradient flow is not what was asked for where rounding is larger."""
+    error, tolerance = spectra.info.get("flow_error_estimate", 0.0), problem.settings.training.tolerance
+    if error > tolerance:
+        typer.echo(
+            f"freqbias: warning: {problem.source}: training.tolerance = {tolerance:g} is not reached: with precision = "
+            f'"float32" the error of the gradient flow is at most {error:.1e}; precision = "float64" keeps it',
+            err=True,
+        )
 
 
 def _log_of(spectra: Path) -> Path:
