@@ -72,7 +72,7 @@ CASES = [
         for place, where, why in (
             ("place", "place", "is a folder"),
             ("taken/x.nc", "taken/x.nc", "is no folder"),
-            ("/proc/x.nc", "/proc", "are free in"),
+            ("/proc/x.nc", "/proc/x.nc", "cannot be written"),
         )
     ),
     option(("taken",), "run", "problem.toml", "--out", "taken"),
