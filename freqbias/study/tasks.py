@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from freqbias.errors import FreqbiasError, Interrupted
+from freqbias.errors import FreqbiasError, Interrupted, StorageError
 from freqbias.files import remove_leftovers
 from freqbias.problem import Problem
 from freqbias.progress import Progress, silent
@@ -63,7 +63,8 @@ def run_tasks(
     """Carry out the tasks whose files are not there yet, in ``jobs`` processes; 0: in this one, one after the other.
 
     Returns file → message of the tasks that failed: with a FreqbiasError, out of memory, or because their process
-    died. The others go on. Raises Interrupted on Ctrl-C and SIGTERM: what is finished then is kept.
+    died. The others go on. Raises Interrupted on Ctrl-C and SIGTERM, and StorageError where a disk is full: what is
+    finished then is kept.
     """
     wanted = {task.path: task for task in tasks}
     open_tasks = [task for path, task in wanted.items() if not path.exists()]
@@ -129,7 +130,7 @@ def _message(compute: Compute, task: LevelTask) -> str | None:
     remove_leftovers(task.path)
     try:
         compute(task)
-    except Interrupted:
+    except (Interrupted, StorageError):  # the others would find no room either
         raise
     except FreqbiasError as error:
         # The name of the point stands beside the message.
