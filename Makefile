@@ -33,7 +33,7 @@ test-mpi: $(INSTALLED)
 coverage: $(INSTALLED)
 	rm -rf build/coverage && mkdir -p build/coverage
 	-COVERAGE_FILE=$(CURDIR)/build/coverage/data OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-		$(BIN)/python -m coverage run -m pytest -q
+		$(BIN)/python -m coverage run -m pytest -q -n auto --dist loadfile
 	-COVERAGE_FILE=$(CURDIR)/build/coverage/data OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 UCX_TLS=self,sm,tcp timeout 1200 \
 		$(BIN)/mpirun -n 2 $(BIN)/python -m coverage run -m mpi4py -m pytest -q -m mpi
 	cd build/coverage && ../../$(BIN)/coverage combine --rcfile=../../pyproject.toml --data-file=data
