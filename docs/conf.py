@@ -51,8 +51,12 @@ def _generate(app, page, source) -> None:
 
 
 def _plain_text(app, what, name, thing, options, lines) -> None:
-    """Docstrings are prose: bars and stars in them are those of formulas, not of reStructuredText."""
+    """Docstrings are prose: bars and stars in them are those of formulas, not of reStructuredText; not in examples."""
+    example = False
     for number, line in enumerate(lines):
+        example = line.lstrip().startswith(">>> ") or (example and bool(line.strip()))
+        if example:
+            continue
         parts = line.split("``")
         parts[::2] = [re.sub(r"([|*])", r"\\\1", part) for part in parts[::2]]
         lines[number] = "``".join(parts)

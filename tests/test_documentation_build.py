@@ -80,3 +80,9 @@ def test_python_reference_has_every_public_name(pages, package):
     names = getattr(package, "__all__", None) or [name for name in vars(package) if name.endswith("Error")]
     for name in names:
         assert f'id="{package.__name__}.{name}"' in found, name
+
+
+def test_examples_of_the_python_reference_are_those_of_the_docstrings(pages):
+    """To be copied: stars are escaped in prose alone."""
+    shown = text(pages / "api.html")
+    assert "points: np.exp(-(points[:, 0] ** 2)) * np.sin(3 * points[:, 0])" in shown
