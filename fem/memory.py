@@ -10,7 +10,7 @@ from freqbias.fem.error_operator import ErrorOperator
 from freqbias.fem.shifted_systems import default_method
 from freqbias.fem.symmetry import Folding
 from freqbias.fem.window import MOST_VECTORS
-from freqbias.resources import free_memory
+from freqbias.resources import memory_of_ranks
 
 #: Part of the free memory that a solve takes without being told.
 _SHARE = 0.7
@@ -42,7 +42,7 @@ def plan(
     before: float,
     method: str = "auto",
 ) -> MemoryPlan:
-    """Divide ``memory`` (bytes of all ranks, default 0.7 of what is free) among matrices, factor, results and basis.
+    """Divide ``memory`` (bytes of all ranks) among matrices, factor, results and basis; by default 0.7 of what is free.
 
     ``before`` is what ``resident`` said on this rank before the mesh and its matrices were made; ``method`` is that of
     ``ShiftedSystems``. Raises InputError, naming what is needed, if it is too little.
@@ -50,7 +50,7 @@ def plan(
     space = operator.space
     comm, size, dimension = space.comm, space.size, space.mesh.dimension
     if memory is None:
-        memory = _SHARE * comm.bcast(free_memory())
+        memory = _SHARE * memory_of_ranks(comm)
     nodes = len(folding.whole.nodes)
     columns = 1 if folding.is_complete() else 2
     matrices = comm.allreduce(operator.memory())

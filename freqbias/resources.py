@@ -2,8 +2,12 @@
 
 import resource
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 #: Where Linux keeps what a container may hold, holds, and could give back at once (a line of a table of pages of
 #: files): version 2 of its control groups, and version 1.
@@ -27,6 +31,20 @@ def free_memory() -> float:
         except (OSError, ValueError):  # no such group, or "max"
             continue
     return free
+
+
+def memory_of_ranks(comm: "MPI.Comm", hosts: "MPI.Comm | None" = None) -> float:
+    """Bytes that all ranks of ``comm`` can have together, each as many as the others: the tightest host decides.
+
+    ``hosts``: the ranks of ``comm`` on the host of this one, found out by default. Collective.
+    """
+    from mpi4py import MPI
+
+    here = comm.Split_type(MPI.COMM_TYPE_SHARED) if hosts is None else hosts
+    each = here.bcast(free_memory()) / here.size
+    if hosts is None:
+        here.Free()
+    return comm.size * comm.allreduce(each, MPI.MIN)
 
 
 def free_disk(path: Path) -> float:

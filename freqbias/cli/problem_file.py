@@ -1,7 +1,7 @@
 """Reading the problem that a command works on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,9 +78,15 @@ def on_first_rank[T](comm: "MPI.Comm", work: Callable[[], T]) -> T | None:
 
 
 def read_problem_on_all_ranks(path: Path, changes: list[str] | None, plan: Plan, comm: "MPI.Comm") -> "Problem":
-    """Rank 0 reads; all ranks get the problem, or all raise the same InputError."""
-    from freqbias.problem import Problem
+    """Rank 0 reads; all ranks get the problem, or all raise the same InputError.
 
+    The PDE must fit into the memory of all hosts of the ranks.
+    """
+    from freqbias.problem import Problem
+    from freqbias.resources import memory_of_ranks
+
+    if plan.memory is None and comm.size > 1:
+        plan = replace(plan, memory=memory_of_ranks(comm))
     problem = on_first_rank(comm, lambda: read_problem(path, changes, plan))
     record = None
     if problem is not None:
