@@ -6,6 +6,7 @@ Memory is right within a factor of about 3, time within 10; it is a guard agains
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +22,21 @@ LONGEST = 60 * 86_400.0
 #: Part of the free memory and of the free disk that may be estimated to be taken.
 _SHARE = 0.9
 
+#: Bytes of a process that has loaded what it computes with.
+_PROCESS = 4e8
+#: The levels, and what comes before them, in words.
+_NAMES = {"data": "the problem", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}
+
 #: Samples up to which a kernel flow takes the eigenvectors of a matrix, and largest empirical kernel.
 _MATRIX_SAMPLES, _EMPIRICAL_SAMPLES = 2000, 4000
-#: Vectors of a Krylov basis as short as it can be made.
-_FEWEST_VECTORS = 20
-#: Floating point operations and bytes of memory traffic of a core in a second.
-_FLOPS, _BYTES = 5e9, 5e9
+#: Vectors of a Krylov basis as short as it can be made; products of a kernel flow without a matrix.
+_FEWEST_VECTORS, _PRODUCTS = 20, 60
+#: Of a core in a second: floating point operations of factorizations of sparse and of products of dense matrices,
+#: entries of eigenvectors times their number, pairs of samples and derivatives of them, bytes of memory traffic.
+_SPARSE_FLOPS, _FLOPS, _EIGENVECTORS, _DERIVATIVES, _BYTES = 5e9, 3e10, 1e10, 1e10, 5e9
+#: Seconds that a non-uniform transform takes for a point of either side in 1, 2, 3 dimensions, and of its grid; where
+#: the grid does not fit into the cache, points take longer by a factor.
+_POINT, _GRID_POINT, _CACHED_GRID, _UNCACHED = (4e-8, 1e-7, 1.5e-7), 1e-8, 1e5, 4.0
 #: Neurons times samples from which on transforms are faster than the plain formula, and how large its matrices get.
 _DENSE_PAIRS, _DENSE_BYTES = 3e5, 1.2e9
 
@@ -107,7 +117,7 @@ class Cost:
             Part("mesh", 24 * d * n, (nodes,)),
         )
         poles = 6 * (2**d if self._folded else 1)
-        factorizations = 0.2 * factor * unknowns**0.5 / _FLOPS if d > 1 else 0.0
+        factorizations = 0.2 * factor * unknowns**0.5 / _SPARSE_FLOPS if d > 1 else 0.0
         seconds = (
             poles * (factorizations + 10 * (24 * entries + factor + 800 * unknowns) / _BYTES) + 48 * n * t / _BYTES
         )
@@ -129,14 +139,14 @@ class Cost:
                 Part("matrix", 40 * n**2, (samples,)),
                 Part("derivatives", gradients + 32 * size.parameters, (size.width,)),
             ]
-            seconds = runs * (n**2 * size.parameters / _FLOPS + 10 * n**3 / _FLOPS)
+            seconds = runs * (n**2 * size.parameters / _DERIVATIVES + n**3 / _EIGENVECTORS)
         elif n <= _MATRIX_SAMPLES:
             pair = 40 if self.problem.settings.data.sampling == "grid" else 150
             memory.append(Part("matrix", 32 * n**2 + pair * min(n**2, 2.0**20), (samples,)))
-            seconds = 10 * n**3 / _FLOPS
+            seconds = n**3 / _EIGENVECTORS
         else:
             memory.append(Part("vectors", 8 * n * _FEWEST_VECTORS + 32 * (d + 1) * 2**d * n, (samples,)))
-            seconds = 200 * (1e-7 * (d + 1) * 2**d * n + 1600 * n / _BYTES)
+            seconds = _PRODUCTS * (1e-7 * (d + 1) * 2**d * n + 1600 * n / _BYTES)
         return self._level("kernel", tuple(memory), Part("flow", seconds, (samples,)), runs)
 
     def network(self) -> LevelCost:
@@ -162,12 +172,14 @@ class Cost:
         elif self._dense:
             pairs = s * batch * width.value
             memory.append(Part("waves", min(2 * real * pairs, _DENSE_BYTES), (samples, width, seeds)))
-            gradient = 3e-4 + 27e-9 * pairs
+            gradient = 1e-4 + 1.1e-9 * real * pairs
         else:
             memory.append(
                 Part("transform", s * (24 * size.grid.value + 150 * (n + width.value)), (size.grid, width, seeds))
             )
-            gradient = s * (size.dimension + 2) * (5e-7 * (n + width.value) + 2e-8 * size.grid.value)
+            grid = size.grid.value
+            point = _POINT[size.dimension - 1] * (_UNCACHED if grid > _CACHED_GRID else 1)
+            gradient = 1e-4 + s * (size.dimension + 2) * (point * (n + width.value) + _GRID_POINT * grid)
         # A flow takes a handful of Krylov spaces to get from one output time to the next.
         count = size.steps or replace(times, value=40 * t)
         seconds = Part("training", count.value * gradient, (count, width, samples, seeds))
@@ -221,6 +233,24 @@ def level_costs(problem: "Problem", levels: Sequence[str]) -> Iterator[LevelCost
             yield cost.network()
 
 
+def memory_refusal(cost: LevelCost, memory: float) -> str | None:
+    """Why ``memory`` bytes, those that are free, are too few; None if they suffice."""
+    if cost.bytes <= _SHARE * memory:
+        return None
+    largest = max(cost.memory, key=lambda part: part.size)
+    return (
+        f"{largest.culprit}: {_NAMES[cost.level]} would take about {in_words(cost.bytes)} of memory, most of it for "
+        f"{largest.words}, but {in_words(memory)} are free"
+    )
+
+
+def fitting_jobs(tasks: Sequence[tuple["Problem", str]], memory: float) -> int:
+    """How many ``tasks``, each one level of a problem in a process of its own, fit into ``memory`` bytes at once."""
+    sizes = [_PROCESS + sum(cost.bytes for cost in level_costs(problem, [level])) for problem, level in tasks]
+    together = accumulate(sorted(sizes, reverse=True))
+    return sum(size <= _SHARE * memory for size in together)
+
+
 def check_fits(
     problem: "Problem", levels: Sequence[str], folder: Path | None = None, solve_memory: float | None = None
 ) -> None:
@@ -232,18 +262,13 @@ def check_fits(
     written = []
     free = free_memory()
     for cost in level_costs(problem, levels):
-        what = {"data": "the problem", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}[cost.level]
         memory = solve_memory if solve_memory is not None and cost.level == "pde" else free
-        if cost.bytes > _SHARE * memory:
-            largest = max(cost.memory, key=lambda part: part.size)
-            raise problem.fail(
-                f"{largest.culprit}: {what} would take about {in_words(cost.bytes)} of memory, most of it for "
-                f"{largest.words}, but {in_words(memory)} are free; change it, or try with --force"
-            )
+        if (refusal := memory_refusal(cost, memory)) is not None:
+            raise problem.fail(f"{refusal}; change it, or try with --force")
         if cost.seconds.size > LONGEST:
             raise problem.fail(
-                f"{cost.seconds.culprit}: {what} would take about {seconds_in_words(cost.seconds.size)}; change it, "
-                "or try with --force"
+                f"{cost.seconds.culprit}: {_NAMES[cost.level]} would take about "
+                f"{seconds_in_words(cost.seconds.size)}; change it, or try with --force"
             )
         written.append(cost.output)
     needed = sum(part.size for part in written)

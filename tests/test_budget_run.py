@@ -13,6 +13,7 @@ from freqbias.compare import compare_spectra
 from freqbias.compare.budget.measurement import measure_budget
 from freqbias.compare.budget.terms import ErrorBudget, read_budget
 from freqbias.compare.status import Status
+from freqbias.cost import level_costs
 from freqbias.problem import Problem
 from freqbias.spectra import ErrorSpectra
 
@@ -66,6 +67,19 @@ def test_the_width_follows_from_the_difference_to_the_kernel_flow():
     width = next(term for term in budget.terms if term.key == "width")
     assert 2e-3 < width.largest < 2e-2
     assert width.change.startswith("width 800 instead of 200")
+
+
+def test_what_does_not_fit_into_memory_is_not_started(monkeypatch):
+    """With room for what the run itself takes, and not for a network 4 times as wide."""
+    problem = Problem.create(settings(times={"first": 1.0, "last": 60.0, "count": 5}, network={"width": 20_000}))
+    levels = fem.solve(problem, MPI.COMM_SELF), nn.train(problem), nn.kernel_flow(problem)
+    own = max(cost.bytes for cost in level_costs(problem, ["pde", "network", "kernel"]))
+    monkeypatch.setattr("freqbias.compare.budget.laboratory.free_memory", lambda: 1.5 * own)
+    budget = measure_budget(compare_spectra(*levels), _AMPLE)
+    width = next(term for term in budget.terms if term.key == "width")
+    assert width.status is Status.SKIPPED
+    assert "network.width = 80000: training would take about" in width.reason
+    assert any(term.status is Status.MEASURED for term in budget.terms)
 
 
 def test_the_first_of_several_seeds_is_split():

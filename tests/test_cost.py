@@ -247,3 +247,18 @@ def test_words():
         "4.6 days",
         "3.2 years",
     ]
+
+
+def test_jobs_share_the_memory(settings, tmp_path, command, monkeypatch):
+    """One computation fits, two do not: with --jobs 2 that is refused, without it they follow each other."""
+    problem = Problem.create(settings)
+    size = cost._PROCESS + sum(one.bytes for one in cost.level_costs(problem, ["network"]))
+    tasks = [(problem, "network")] * 3
+    assert [cost.fitting_jobs(tasks, k * size / 0.9) for k in (0.9, 1.1, 2.1, 3.1, 9.0)] == [0, 1, 2, 3, 3]
+    (tmp_path / "p.toml").write_text(tomli_w.dumps(settings))
+    monkeypatch.setattr("freqbias.resources.free_memory", lambda: 1.5 * size)
+    words = ["study", tmp_path / "p.toml", "--vary", "network.width=200,400", "--out", tmp_path / "study"]
+    refused = command(*words, "--jobs", "2")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("freqbias: --jobs = 2: 1 of the computations fit into the ")
+    assert not (tmp_path / "study").exists()

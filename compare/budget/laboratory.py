@@ -1,4 +1,4 @@
-"""Where the changes of an error budget are computed: nothing twice, nothing longer than asked for."""
+"""Where the changes of an error budget are computed: nothing twice, nothing too long or too large."""
 
 import hashlib
 import time
@@ -11,11 +11,13 @@ import numpy as np
 
 from freqbias.compare.budget.variants import variant
 from freqbias.compare.numbers import short
+from freqbias.cost import level_costs, memory_refusal
 from freqbias.errors import FreqbiasError, InputError
 from freqbias.files import atomic_file
 from freqbias.meshes import FrequencyMesh
 from freqbias.problem import Problem
 from freqbias.progress import Progress
+from freqbias.resources import free_memory
 from freqbias.spectra import ErrorSpectra
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ class Result:
 
 class OutOfTimeError(FreqbiasError):
     """The time that a budget may take is over."""
+
+
+class OutOfMemoryError(FreqbiasError):
+    """A computation is too large for the memory that is free."""
 
 
 class Laboratory:
@@ -77,7 +83,8 @@ class Laboratory:
     def result(self, name: str, level: str, problem: Problem) -> Result:
         """Compute ``level`` of a variant ``problem``, once; ``name`` is that of its file.
 
-        Raises FreqbiasError as the computation does, OutOfTimeError when the time is over.
+        Raises FreqbiasError as the computation does, OutOfTimeError when the time is over, OutOfMemoryError before it
+        starts.
         """
         if name in self._results:
             return self._results[name]
@@ -85,6 +92,9 @@ class Laboratory:
         path = None if self._folder is None else self._folder / f"{name}.nc"
         result = None if path is None else _read(path, key)
         if result is None:
+            for cost in level_costs(problem, [level]):
+                if (refusal := memory_refusal(cost, free_memory())) is not None:
+                    raise OutOfMemoryError(refusal)
             began = time.perf_counter()
             spectra = self._computations[level](problem, self._in_time)
             values = spectra.values

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freqbias.compare.budget.change import Change
-from freqbias.compare.budget.laboratory import Laboratory, Level, OutOfTimeError
+from freqbias.compare.budget.laboratory import Laboratory, Level, OutOfMemoryError, OutOfTimeError
 from freqbias.compare.budget.network import Batches, Step, Width, has_batches
 from freqbias.compare.budget.terms import Effect, ErrorBudget, error_budget, read_budget
 from freqbias.compare.budget.theory import Evolution, Mesh, Sampling, Window
@@ -127,6 +127,8 @@ def _effect(change: Change, laboratory: "Laboratory") -> Effect:
         measured = change.measure(laboratory)
     except OutOfTimeError:
         return _skipped(change, laboratory, laboratory.too_long(max(needed, laboratory.spent)))
+    except OutOfMemoryError as error:
+        return _skipped(change, laboratory, str(error))
     except (Interrupted, StorageError):
         raise
     except FreqbiasError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias.compare.budget.change import Change, Measurement, noise_of
-from freqbias.compare.budget.laboratory import OutOfTimeError
+from freqbias.compare.budget.laboratory import OutOfMemoryError, OutOfTimeError
 from freqbias.compare.budget.variants import smaller_steps, trained, variant
 from freqbias.compare.numbers import short
 from freqbias.network_settings import FourierFeaturesSettings
@@ -81,7 +81,7 @@ class Width(Change):
             wider = trained(problem, changes | {"network.width": factor * before})
             try:
                 wide = laboratory.result(f"network-wide-{factor}", "network", wider)
-            except OutOfTimeError:
+            except (OutOfTimeError, OutOfMemoryError):
                 if number == 1:
                     raise
                 caveat = laboratory.not_settled(remaining)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from freqbias.compare.budget.change import Change, Measurement, noise_of
-from freqbias.compare.budget.laboratory import OutOfTimeError
+from freqbias.compare.budget.laboratory import OutOfMemoryError, OutOfTimeError
 from freqbias.compare.budget.variants import finer_mesh, larger_box, more_samples, variant
 from freqbias.compare.numbers import short
 from freqbias.errors import InputError
@@ -161,7 +161,7 @@ class Window(Change):
             larger, ratio = larger_box(problem, 2 * factor, before.largest_rate)
             try:
                 result = laboratory.result(f"kernel-box-{2 * factor:g}", "kernel", larger)
-            except OutOfTimeError:
+            except (OutOfTimeError, OutOfMemoryError):
                 if factor == 1:
                     raise
                 caveat = laboratory.not_settled(step)

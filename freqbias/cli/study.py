@@ -26,7 +26,10 @@ def study(
         typer.Option(metavar="KEY=VALUE,…", help="Vary a key, e.g. network.width=250,1000,4000; repeatable: a grid."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Processes beside each other; the default: one per core.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Processes beside each other; the default: one per core, as far as memory allows."
+        ),
     ] = None,
     changes: SetOption = None,
     style: StyleOption = None,
@@ -43,9 +46,11 @@ def study(
 
     from freqbias.changes import parse_change, parse_value
     from freqbias.compare.runs.table import print_runs
+    from freqbias.cost import fitting_jobs
     from freqbias.files import require_place
     from freqbias.lock import only_writer
     from freqbias.progress import progress_bar
+    from freqbias.resources import free_memory, in_words
     from freqbias.study import Study, axis_of_option, point_tasks, run_study, write_study_report
 
     require_place(out, folder=True)
@@ -55,14 +60,21 @@ def study(
     plan = replace(plan, force=force)
     points = plan.points
     _warn(points)
-    paths = {task.path for one in point_tasks(points, out / "levels") for task in one.values()}
-    there = sum(path.exists() for path in paths)
+    tasks = {task.path: task for one in point_tasks(points, out / "levels") for task in one.values()}
+    missing = [(task.problem, task.level) for path, task in tasks.items() if not path.exists()]
+    there = len(tasks) - len(missing)
+    fitting = fitting_jobs(missing, free_memory())
+    if jobs is not None and fitting < min(jobs, len(missing)) and not force:
+        raise InputError(
+            f"--jobs = {jobs}: {fitting} of the computations fit into the {in_words(free_memory())} of memory that are "
+            "free; give a smaller number, or try with --force"
+        )
     typer.echo(
-        f"{len(points)} points, {len(paths)} levels to compute" + (f", {there} of them are there" if there else "")
+        f"{len(points)} points, {len(tasks)} levels to compute" + (f", {there} of them are there" if there else "")
     )
     with only_writer(out):
         with progress_bar("levels") as progress:
-            results = run_study(plan, out, jobs or _cores(), progress)
+            results = run_study(plan, out, jobs or max(1, min(_cores(), fitting)), progress)
         write_study_report(results, out, outcome.style)
     print_runs(results.summaries, {column.name: column.short_name for column in plan.columns})
     typer.echo(" ".join(results.answer))
