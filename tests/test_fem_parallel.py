@@ -248,14 +248,18 @@ def test_the_least_memory_is_kept_and_changes_nothing(command, tmp_path):
         done = run_processes(1, *words, "1")
         assert done.returncode == 0, done.stderr
         least.append(float(done.stdout))
-    for _ in range(3):
+    peak = np.inf
+    for _ in range(4):  # on a busy machine now and then more is resident
         bound = min(least) + 1.1 * noise
         done = run_processes(1, *words, bound)
         assert done.returncode == 0, done.stderr
-        if (tmp_path / "least.nc").exists():
+        if not (tmp_path / "least.nc").exists():
+            least = [float(done.stdout)]
+            continue
+        peak = float(done.stdout)
+        if peak < bound + noise:
             break
-        least = [float(done.stdout)]  # more was resident this time
-    assert 0 < float(done.stdout) < bound + noise
+    assert 0 < peak < bound + noise
     assert command("solve", large, "--out", tmp_path / "whole.nc").returncode == 0
     least, whole = (ErrorSpectra.read(tmp_path / name).info for name in ("least.nc", "whole.nc"))
     assert whole["restarts"] == 0 < least["restarts"]
