@@ -239,6 +239,13 @@ def relative_errors(spectra: ErrorSpectra, reference: ErrorSpectra) -> np.ndarra
     """||v_a(t) - v_b(t)|| / ||v_b(0)|| of every run (S, T) with b the reference and the L2 norm over the mesh.
 
     The spectra are complex, so an error of phase counts as well as one of magnitude.
+
+    >>> from freqbias import Problem, nn
+    >>> problem = Problem.from_file("examples/three_tones.toml")
+    >>> spectra = nn.kernel_flow(problem.changed({"training.times.last": 10.0}))
+    >>> turned = ErrorSpectra("kernel", spectra.problem, spectra.times, 1j * spectra.values)
+    >>> float(relative_errors(turned, spectra)[0, 0].round(12))  # |i - 1|
+    1.414213562373
     """
     return np.array([_relative_error(reference, run, other) for run, other in matched_runs(spectra, reference)])
 

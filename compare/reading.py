@@ -26,7 +26,13 @@ class Verdict:
 
 
 def verdict(comparison: Comparison) -> Verdict:
-    """Do theory and network agree, how well, and after how much learning?"""
+    """Do theory and network agree, how well, and after how much learning?
+
+    >>> from freqbias import Problem, compare, fem, nn
+    >>> problem = Problem.from_file("examples/three_tones.toml")
+    >>> verdict(compare.compare_spectra(fem.solve(problem), None, nn.kernel_flow(problem))).grade
+    'agree'
+    """
     key = comparison.headline
     if key is None:
         return Verdict("unknown", _nothing_to_compare(comparison))

@@ -60,7 +60,11 @@ def needed_cells(mesh: FrequencyMesh, half_widths: np.ndarray) -> str:
 
 
 def default_cells(cutoff: np.ndarray, half_widths: np.ndarray, degree: int) -> list[int]:
-    """Cells per axis, even numbers, with which ``mesh_error`` meets DEFAULT_ERROR."""
+    """Cells per axis, even numbers, with which ``mesh_error`` meets DEFAULT_ERROR.
+
+    >>> default_cells(np.array([30.0]), np.array([3.0]), degree=2)
+    [360]
+    """
     phase = largest_phase(DEFAULT_ERROR[len(cutoff) - 1], degree)
     return [max(4, 2 * int(np.ceil(c * x / phase))) for c, x in zip(cutoff, half_widths, strict=True)]
 

@@ -12,17 +12,22 @@ from document_blocks import ROOT
 PARTS = ("compare", "fem", "meshes", "nn")
 #: Modules with examples.
 MODULES = (
-    "freqbias.decay_rate",
-    "freqbias.laws.law",
-    "freqbias.problem",
-    "freqbias.spectra",
+    "freqbias.compare.alignment.alignment",
     "freqbias.compare.metrics",
     "freqbias.compare.quantities.emergence",
+    "freqbias.compare.quantities.loss",
+    "freqbias.compare.reading",
+    "freqbias.decay_rate",
     "freqbias.fem.solve",
+    "freqbias.laws.law",
     "freqbias.meshes.box",
+    "freqbias.meshes.resolution",
     "freqbias.nn.infinite_width",
     "freqbias.nn.training",
+    "freqbias.problem",
+    "freqbias.spectra",
     "freqbias.study.axes",
+    "freqbias.study.plan",
     "freqbias.study.slopes",
 )
 

@@ -58,6 +58,12 @@ def align(levels: Mapping[str, Level]) -> Aligned:
 
     Raises InputError if the levels belong to different settings, targets or conventions, or have too little in
     common; NumericalError if a spectrum is not finite.
+
+    >>> from freqbias import Problem, fem, nn
+    >>> problem = Problem.from_file("examples/three_tones.toml").changed({"training.times.last": 10.0})
+    >>> aligned = align({"pde": fem.solve(problem.changed({"mesh.cells": [240]})), "kernel": nn.kernel_flow(problem)})
+    >>> aligned.facts["kernel"].notes
+    ('interpolated from 600 cells in [-30, 30] to 240 cells in [-30, 30]',)
     """
     levels = {level: levels[level] for level in LEVEL_NAMES if level in levels}
     own = {level: one for level, one in levels.items() if isinstance(one, ErrorSpectra)}

@@ -49,6 +49,10 @@ def frozen_emergence_times(problem: Problem, frequencies: np.ndarray, threshold:
 
     The solution of the PDE for frequencies that do not move (THEORY section 7). NaN where nothing is learned.
     Raises InputError if the family of the network has no damping.
+
+    >>> problem = Problem.from_file("examples/three_tones.toml").changed({"network.law.family": "normal"})
+    >>> frozen_emergence_times(problem, np.array([[3.0], [13.0]]), threshold=0.5).round(1)
+    array([35.1, 42.9])
     """
     rate = problem.density * problem.known_family.damping(frequencies)
     return np.divide(-np.log(threshold), rate, out=np.full(len(rate), np.nan), where=rate > 0)

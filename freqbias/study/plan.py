@@ -49,7 +49,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Study:
-    """The grid of ``axes`` over ``base``, the content of a problem file whose files are relative to ``directory``."""
+    """The grid of ``axes`` over ``base``, the content of a problem file whose files are relative to ``directory``.
+
+    >>> study = Study.read("examples/studies/width.toml")
+    >>> len(study.points), study.points[0].name
+    (8, 'width = 256, sampling = quadrature')
+    """
 
     name: str
     base: dict[str, Any]
