@@ -1,6 +1,8 @@
 """What the levels of a problem will take of memory, time and disk, estimated from its settings before anything is made.
 
-Memory is right within a factor of about 3, time within 10; it is a guard against the impossible, not a forecast.
+Memory is at least two thirds of what is taken and at most about three times that, time right within a factor of about
+4 on an idle core of a machine of today; the gradient flow of a deep network, whose steps nobody knows before, may take
+much longer. A guard against the impossible, not a forecast.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +13,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from freqbias import torchrun
 from freqbias.problem_size import ProblemSize, Quantity
 from freqbias.resources import free_disk, free_memory, in_words, seconds_in_words
 
@@ -22,15 +25,26 @@ LONGEST = 60 * 86_400.0
 #: Part of the free memory and of the free disk that may be estimated to be taken.
 _SHARE = 0.9
 
-#: Bytes of a process that has loaded what it computes with.
-_PROCESS = 4e8
+#: Bytes of a process that has read a problem; that libraries take in it (files in memory that all processes share do
+#: not count), and on a GPU; and seconds until a level has begun, with PyTorch and without.
+_PROCESS, _SOLVER, _TRANSFORMS, _TORCH, _CUDA = 7e7, 7e7, 5e7, 4e8, 5e8
+_TORCH_START, _START = 4.0, 0.5
 #: The levels, and what comes before them, in words.
-_NAMES = {"data": "the problem", "pde": "the PDE", "kernel": "the kernel flow", "network": "training"}
+_NAMES = {
+    "data": "the problem",
+    "pde": "the PDE",
+    "kernel": "the kernel flow",
+    "network": "training",
+    "gpu": "training on the GPU",
+}
 
+#: Parts of a training that are in the memory of the host wherever it is done.
+_ON_HOST = {"parameters", "errors", "spectra"}
 #: Samples up to which a kernel flow takes the eigenvectors of a matrix, and largest empirical kernel.
 _MATRIX_SAMPLES, _EMPIRICAL_SAMPLES = 2000, 4000
-#: Vectors of a Krylov basis as short as it can be made; products of a kernel flow without a matrix.
-_FEWEST_VECTORS, _PRODUCTS = 20, 60
+#: Vectors of a Krylov basis as short as it can be made, and of one of a gradient flow, which a GPU sets aside at once;
+#: products of a kernel flow without a matrix; gradients of a gradient flow for every output time.
+_FEWEST_VECTORS, _MOST_VECTORS, _PRODUCTS, _GRADIENTS = 20, 200, 60, 60
 #: Of a core in a second: floating point operations of factorizations of sparse and of products of dense matrices,
 #: entries of eigenvectors times their number, pairs of samples and derivatives of them, bytes of memory traffic.
 _SPARSE_FLOPS, _FLOPS, _EIGENVECTORS, _DERIVATIVES, _BYTES = 5e9, 3e10, 1e10, 1e10, 5e9
@@ -58,17 +72,21 @@ class Part:
 
 @dataclass(frozen=True)
 class LevelCost:
-    """``memory`` at the peak (bytes), ``seconds`` on one core, ``output`` on disk (bytes) of a level."""
+    """``memory`` at the peak (bytes), ``seconds`` on one core, ``output`` on disk (bytes) of a level.
+
+    ``libraries``: bytes that what the level computes with takes besides.
+    """
 
     level: str
     memory: tuple[Part, ...]
     seconds: Part
     output: Part
+    libraries: float = 0.0
 
     @property
     def bytes(self) -> float:
         """Of memory, in all."""
-        return sum(part.size for part in self.memory)
+        return self.libraries + sum(part.size for part in self.memory)
 
 
 class Cost:
@@ -121,7 +139,7 @@ class Cost:
         seconds = (
             poles * (factorizations + 10 * (24 * entries + factor + 800 * unknowns) / _BYTES) + 48 * n * t / _BYTES
         )
-        return self._level("pde", memory, Part("solve", seconds, (nodes, times)), runs=1)
+        return self._level("pde", memory, Part("solve", _START + seconds, (nodes, times)), 1, _SOLVER)
 
     def kernel(self) -> LevelCost:
         """The flow of infinite width, or that of a network's own kernel."""
@@ -147,7 +165,8 @@ class Cost:
         else:
             memory.append(Part("vectors", 8 * n * _FEWEST_VECTORS + 32 * (d + 1) * 2**d * n, (samples,)))
             seconds = _PRODUCTS * (1e-7 * (d + 1) * 2**d * n + 1600 * n / _BYTES)
-        return self._level("kernel", tuple(memory), Part("flow", seconds, (samples,)), runs)
+        start, libraries = (_TORCH_START, _TORCH) if self.problem.family is None else (_START, _TRANSFORMS)
+        return self._level("kernel", tuple(memory), Part("flow", start + seconds, (samples,)), runs, libraries)
 
     def network(self) -> LevelCost:
         """Training: parameters and what moves them, an evaluator, recorded errors, their spectra."""
@@ -180,10 +199,34 @@ class Cost:
             grid = size.grid.value
             point = _POINT[size.dimension - 1] * (_UNCACHED if grid > _CACHED_GRID else 1)
             gradient = 1e-4 + s * (size.dimension + 2) * (point * (n + width.value) + _GRID_POINT * grid)
-        # A flow takes a handful of Krylov spaces to get from one output time to the next.
-        count = size.steps or replace(times, value=40 * t)
-        seconds = Part("training", count.value * gradient, (count, width, samples, seeds))
-        return self._level("network", tuple(memory), seconds, s)
+        # A flow takes a handful of Krylov spaces to get from one output time to the next, more if the network is deep.
+        count = size.steps or replace(times, value=_GRADIENTS * t)
+        seconds = Part("training", _TORCH_START + count.value * gradient, (count, width, samples, seeds))
+        return self._level("network", tuple(memory), seconds, s, _TORCH)
+
+    def gpu(self, processes: int = 1) -> LevelCost:
+        """Training as far as it is in the memory of one GPU: that of one of ``processes``, which share the neurons.
+
+        The plain formula holds no matrix there; errors at output times and spectra are kept on the host.
+        """
+        size, training = self.size, self.problem.settings.training
+        samples, seeds, width = size.samples, size.seeds, size.width
+        n, s = samples.value, seeds.value
+        real = 4 if training.precision == "float32" else 8
+        memory = [
+            Part("parameters", 10 * real * s * size.parameters / processes, (width, seeds)),
+            Part("samples", real * n * (size.dimension + 10 * s), (samples, seeds)),
+        ]
+        if size.steps is None:
+            vectors = min(_MOST_VECTORS, n) + 1
+            memory.append(Part("Krylov spaces", 3 * real * vectors * s * n, (samples, seeds)))
+        if size.grid is None:
+            batch, layers = min(n, float(training.batch or n)), sum(size.widths) / processes
+            memory.append(Part("layers", 6 * real * s * batch * layers, (samples, width, seeds)))
+        elif training.evaluator == "nufft":
+            points = n + width.value / processes
+            memory.append(Part("transform", 32 * size.grid.value + 150 * s * points, (size.grid, width, seeds)))
+        return LevelCost("gpu", tuple(memory), Part("", 0.0, (width,)), Part("", 0.0, (width,)), _CUDA)
 
     @property
     def _dense(self) -> bool:
@@ -202,12 +245,12 @@ class Cost:
         centred = not any(getattr(law, "location", [1.0]))
         return centred and self.problem.settings.mesh.file is None and not any(count % 2 for count in cells or [])
 
-    def _level(self, name: str, memory: tuple[Part, ...], seconds: Part, runs: float) -> LevelCost:
+    def _level(self, name: str, memory: tuple[Part, ...], seconds: Part, runs: float, libraries: float) -> LevelCost:
         size = self.size
         values = 16 * runs * size.times.value * size.nodes.value
         table = 8 * (size.dimension + 2) * size.samples.value + 8 * size.dimension * size.nodes.value
         output = Part("spectrum file", values + table, (size.nodes, size.times, size.seeds, size.samples))
-        return LevelCost(name, memory, seconds, output)
+        return LevelCost(name, memory, seconds, output, libraries)
 
 
 def factor_bytes(size: float, dimension: int) -> float:
@@ -238,9 +281,10 @@ def memory_refusal(cost: LevelCost, memory: float) -> str | None:
     if cost.bytes <= _SHARE * memory:
         return None
     largest = max(cost.memory, key=lambda part: part.size)
+    most = largest.words if largest.size > cost.libraries else "libraries"
     return (
         f"{largest.culprit}: {_NAMES[cost.level]} would take about {in_words(cost.bytes)} of memory, most of it for "
-        f"{largest.words}, but {in_words(memory)} are free"
+        f"{most}, but {in_words(memory)} are free"
     )
 
 
@@ -252,17 +296,25 @@ def fitting_jobs(tasks: Sequence[tuple["Problem", str]], memory: float) -> int:
 
 
 def check_fits(
-    problem: "Problem", levels: Sequence[str], folder: Path | None = None, solve_memory: float | None = None
+    problem: "Problem",
+    levels: Sequence[str],
+    folder: Path | None = None,
+    solve_memory: float | None = None,
+    device: str = "cpu",
 ) -> None:
     """Raise InputError, naming the key, if ``levels`` cannot fit into the free memory, the disk or a lifetime.
 
     ``folder``: where the spectra will be written; ``solve_memory``: bytes that the PDE may take, by default what is
-    free. Nothing is allocated before its size is known to fit.
+    free; ``device``: where the network is trained. Nothing is allocated before its size is known to fit.
     """
-    written = []
+    costs = list(level_costs(problem, levels))
     free = free_memory()
-    for cost in level_costs(problem, levels):
-        memory = solve_memory if solve_memory is not None and cost.level == "pde" else free
+    for one in costs:
+        cost, memory = one, free
+        if solve_memory is not None and cost.level == "pde":
+            cost, memory = replace(one, libraries=0.0), solve_memory
+        elif device != "cpu" and cost.level == "network":
+            cost = replace(one, memory=tuple(part for part in one.memory if part.words in _ON_HOST))
         if (refusal := memory_refusal(cost, memory)) is not None:
             raise problem.fail(f"{refusal}; change it, or try with --force")
         if cost.seconds.size > LONGEST:
@@ -270,7 +322,13 @@ def check_fits(
                 f"{cost.seconds.culprit}: {_NAMES[cost.level]} would take about "
                 f"{seconds_in_words(cost.seconds.size)}; change it, or try with --force"
             )
-        written.append(cost.output)
+    if "network" in levels and device != "cpu":
+        from freqbias.nn.devices import free_device_memory
+
+        refusal = memory_refusal(Cost(problem).gpu(torchrun.size()), free_device_memory(device))
+        if refusal is not None:
+            raise problem.fail(f"{refusal}; change it, or try with --force")
+    written = [cost.output for cost in costs]
     needed = sum(part.size for part in written)
     if folder is not None and needed > (disk := _SHARE * free_disk(folder)):
         largest = max(written, key=lambda part: part.size)

@@ -37,7 +37,8 @@ class Quantity:
 class ProblemSize:
     """The sizes of ``problem``: samples, runs, parameters, output times, nodes, steps.
 
-    Samples from a file are read to be counted. ``nodes`` of a mesh that follows from the data needs these.
+    Samples and a mesh that are there are counted, whatever the settings say; samples from a file are read for that.
+    ``nodes`` of a mesh that follows from the data needs the samples.
     """
 
     def __init__(self, problem: "Problem"):
@@ -50,6 +51,8 @@ class ProblemSize:
         data = self._settings.data
         if data.points is None:
             return self._quantity("target.file", None, len(self._problem.points), 512)
+        if "points" in vars(self._problem):
+            return self._quantity("data.points", data.points, len(self._problem.points), 512)
         axes = self.dimension if data.sampling == "grid" and len(data.points) == 1 else 1
         return self._quantity("data.points", data.points, prod(map(_real, data.points)) ** axes, 512)
 
@@ -113,6 +116,9 @@ class ProblemSize:
     @cached_property
     def nodes(self) -> Quantity:
         """Nodes of the frequency mesh."""
+        if "mesh" in vars(self._problem):
+            key, given = ("mesh.cells", self._settings.mesh.cells) if self._settings.mesh.cells else ("mesh", None)
+            return self._quantity(key, given, len(self._problem.mesh.nodes), 1201)
         if self.given_nodes is not None:
             return self.given_nodes
         mesh = self._settings.mesh

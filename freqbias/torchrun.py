@@ -13,6 +13,11 @@ def rank() -> int:
     return int(os.environ["RANK"]) if started() else 0
 
 
+def size() -> int:
+    """How many processes the job has; 1 if torchrun did not start it."""
+    return int(os.environ["WORLD_SIZE"]) if started() else 1
+
+
 def local_rank() -> int:
     """The number of this process on its host; 0 if torchrun did not start it."""
     return int(os.environ["LOCAL_RANK"]) if started() else 0

@@ -30,6 +30,11 @@ def device_for(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+def free_device_memory(name: str) -> float:
+    """Bytes that are free on the GPU that ``name`` means. Raises InputError if it is not there."""
+    return float(torch.cuda.mem_get_info(device_for(name))[0])
+
+
 def described(device: torch.device) -> str:
     """The device in words."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

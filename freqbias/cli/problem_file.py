@@ -31,13 +31,15 @@ ForceOption = Annotated[
 class Plan:
     """What a command is about to do with a problem: compute ``levels`` and write them into ``folder``.
 
-    ``memory``: bytes that the PDE may take, if that is bounded; ``force``: whatever the estimate says.
+    ``memory``: bytes that the PDE may take, if that is bounded; ``force``: whatever the estimate says; ``device``:
+    where the network is trained.
     """
 
     levels: tuple[str, ...] = ()
     folder: Path | None = None
     memory: float | None = None
     force: bool = False
+    device: str = "cpu"
 
 
 def read_problem(path: Path, changes: list[str] | None, plan: Plan) -> "Problem":
@@ -56,7 +58,7 @@ def read_problem(path: Path, changes: list[str] | None, plan: Plan) -> "Problem"
         apply_change(data, key, parse_value(value), f"--set {change}")
     problem = Problem.create(data, directory=path.parent, source=str(path))
     if not plan.force:
-        check_fits(problem, plan.levels, plan.folder, plan.memory)
+        check_fits(problem, plan.levels, plan.folder, plan.memory, plan.device)
     problem.check()
     for warning in problem.mesh_warnings if torchrun.rank() == 0 else []:
         typer.echo(f"freqbias: warning: {path}: {warning}", err=True)

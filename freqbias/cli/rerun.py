@@ -49,7 +49,7 @@ def rerun(
     require_place(out, folder=True)
     run = RecordedRun.read(folder)
     if not force:
-        check_fits(run.problem, tuple(run.files), out)
+        check_fits(run.problem, tuple(run.files), out, device=device)
     for note in run.notes:
         typer.echo(f"freqbias: warning: {folder}: {note}", err=True)
     found = {}

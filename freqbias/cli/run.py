@@ -60,7 +60,7 @@ def run(
     comm = MPI.COMM_WORLD
     on_first_rank(comm, lambda: require_place(out, folder=True))
     bound, seconds, outcome = in_bytes(memory), in_seconds(budget, "--budget"), Outcome.of(fail_above, as_json, style)
-    plan = Plan(("pde", "kernel", "network"), out, bound, force)
+    plan = Plan(("pde", "kernel", "network"), out, bound, force, device)
     problem = read_problem_on_all_ranks(problem_file, changes, plan, comm)
     on_first_rank(comm, lambda: _check_work(problem, out, device, resume))
     with only_writer(out) if comm.rank == 0 else nullcontext(), interruption_says_how_to_go_on():

@@ -32,7 +32,7 @@ def train(
         require_place(out)
         require_place(checkpoint_of(out))
         require_place(_log_of(out))
-    problem = read_problem(problem_file, changes, Plan(("network",), out.parent, force=force))
+    problem = read_problem(problem_file, changes, Plan(("network",), out.parent, force=force, device=device))
     spectra = train_and_write(problem, out, resume, checkpoint_every, device)
     if spectra is None:  # not the first process of torchrun
         return
