@@ -284,7 +284,7 @@ def memory_refusal(cost: LevelCost, memory: float) -> str | None:
     most = largest.words if largest.size > cost.libraries else "libraries"
     return (
         f"{largest.culprit}: {_NAMES[cost.level]} would take about {in_words(cost.bytes)} of memory, most of it for "
-        f"{most}, but {in_words(memory)} are free"
+        f"{most}, but {in_words(memory)} are free, of which {100 * _SHARE:.0f} % may be taken"
     )
 
 
