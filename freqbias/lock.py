@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from freqbias.errors import InputError
@@ -54,14 +54,13 @@ def _own(file: Path, path: Path) -> int:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise place_error(path, error) from error
-        try:
+        with ExitStack() as closed:
+            closed.callback(os.close, handle)
             _lock(path, handle, "this file")
             if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+                closed.pop_all()
                 return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)  # its owner has removed it meanwhile
+        # Its owner has removed it meanwhile.
 
 
 def _lock(path: Path, handle: int, what: str) -> None:

@@ -103,7 +103,7 @@ class TwoKernels(Family):
     """C and D of different shape."""
 
     def damping(self, frequencies):
-        raise NotImplementedError
+        raise AssertionError("products of the kernel need no symbol")
 
     diffusion = damping
 

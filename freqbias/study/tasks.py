@@ -147,14 +147,15 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     others = set(multiprocessing.active_children())
     os.environ.update(_ONE_THREAD)
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_process)
+    done = False
     try:
         yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
+        done = True
     finally:
+        if not done:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
         pool.shutdown()
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
