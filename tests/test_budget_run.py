@@ -83,6 +83,23 @@ def test_what_does_not_fit_into_memory_is_not_started(monkeypatch):
     assert any(term.status is Status.MEASURED for term in budget.terms)
 
 
+def test_a_box_that_outgrows_the_memory_keeps_what_was_measured(monkeypatch):
+    """The first larger box fits, the second does not; more time would not help, and that is not promised."""
+    problem = Problem.create(settings(times={"first": 1.0, "last": 20.0, "count": 5}, target="sin(2*x)+cos(3*x)"))
+    levels = fem.solve(problem, MPI.COMM_SELF), nn.train(problem), nn.kernel_flow(problem)
+    boxes = []
+
+    def refusal(cost, memory):
+        boxes.append(cost) if cost.level == "kernel" else None
+        return "too large" if len(boxes) > 1 and cost.level == "kernel" else None
+
+    monkeypatch.setattr("freqbias.compare.budget.laboratory.memory_refusal", refusal)
+    budget = measure_budget(compare_spectra(*levels), _AMPLE)
+    window = next(term for term in budget.terms if term.key == "window")
+    assert window.error is not None
+    assert window.reason.endswith("is still to come (too large)")
+
+
 def test_the_first_of_several_seeds_is_split():
     changes = {"network": {"width": 200, "sampling": "random"}, "times": {"first": 1.0, "last": 60.0, "count": 5}}
     one, several = (Problem.create(settings(**changes, **seeds)) for seeds in ({"seed": 4}, {"seeds": [4, 7]}))

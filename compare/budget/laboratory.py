@@ -125,8 +125,10 @@ class Laboratory:
         self.unfinished = True
         return f"would take about {in_words(needed)}: --budget {_enough(1.25 * (self.spent + needed))} measures it"
 
-    def not_settled(self, left: float) -> str:
-        """The caveat of a term of which a part of size ``left`` is still to come for lack of time."""
+    def not_settled(self, left: float, refusal: FreqbiasError | None = None) -> str:
+        """The caveat of a term of which a part of size ``left`` is still to come for lack of time, or of memory."""
+        if isinstance(refusal, OutOfMemoryError):
+            return f"not settled: about {short(left, 2)} is still to come ({refusal})"
         self.unfinished = True
         return f"not settled: about {short(left, 2)} is still to come, which a larger --budget measures"
 

@@ -81,10 +81,10 @@ class Width(Change):
             wider = trained(problem, changes | {"network.width": factor * before})
             try:
                 wide = laboratory.result(f"network-wide-{factor}", "network", wider)
-            except (OutOfTimeError, OutOfMemoryError):
+            except (OutOfTimeError, OutOfMemoryError) as error:
                 if number == 1:
                     raise
-                caveat = laboratory.not_settled(remaining)
+                caveat = laboratory.not_settled(remaining, error)
                 break
             step, left = last.values - wide.values, wide.values - kernel
             # What is left may have another direction: only where it is that of the step an error of 1/m is behind it.

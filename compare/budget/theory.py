@@ -161,10 +161,10 @@ class Window(Change):
             larger, ratio = larger_box(problem, 2 * factor, before.largest_rate)
             try:
                 result = laboratory.result(f"kernel-box-{2 * factor:g}", "kernel", larger)
-            except (OutOfTimeError, OutOfMemoryError):
+            except (OutOfTimeError, OutOfMemoryError) as error:
                 if factor == 1:
                     raise
-                caveat = laboratory.not_settled(step)
+                caveat = laboratory.not_settled(step, error)
                 break
             factor *= 2
             values = ratio * result.values
